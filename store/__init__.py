@@ -1,0 +1,1 @@
+"""What is kept: the database, the files, the queue. Knows no generator and no GraphQL."""

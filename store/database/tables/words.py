@@ -1,0 +1,110 @@
+"""The closed sets of words that rows are made of. Published unchanged by the schema; one spelling each."""
+
+import enum
+
+
+class Role(enum.Enum):
+    """What a user may do."""
+
+    OWNER = "OWNER"
+    EDITOR = "EDITOR"
+    REVIEWER = "REVIEWER"
+    VIEWER = "VIEWER"
+
+
+class SubjectKind(enum.Enum):
+    """Which of the two kinds of subject a row is."""
+
+    PERSONA = "PERSONA"
+    CHARACTER = "CHARACTER"
+
+
+class BaseImageStatus(enum.Enum):
+    """Where a subject's base image stands."""
+
+    PENDING_UPLOAD = "PENDING_UPLOAD"
+    DRAFT = "DRAFT"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+
+
+class VariantStatus(enum.Enum):
+    """Where one picture stands; DRAFT is finished and waits for a decision."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DRAFT = "DRAFT"
+    HELD = "HELD"
+    APPROVED = "APPROVED"
+    PUBLISHED = "PUBLISHED"
+    REJECTED = "REJECTED"
+    BLOCKED = "BLOCKED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+
+class VariantPurpose(enum.Enum):
+    """What a picture is for."""
+
+    BASE_IMAGE = "BASE_IMAGE"
+    POST_IMAGE = "POST_IMAGE"
+    SCENE = "SCENE"
+
+
+class ImageSource(enum.Enum):
+    """Where a picture comes from."""
+
+    UPLOAD = "UPLOAD"
+    LOCAL = "LOCAL"
+    CLOUD = "CLOUD"
+    STOCK = "STOCK"
+
+
+class JobKind(enum.Enum):
+    """What was asked for."""
+
+    IMAGE = "IMAGE"
+    ARTICLE = "ARTICLE"
+    TEXT = "TEXT"
+    TRAINING = "TRAINING"
+    PUBLICATION = "PUBLICATION"
+    DOWNLOAD = "DOWNLOAD"
+
+
+class JobStatus(enum.Enum):
+    """Where a job or a task stands; the last three are final and never left."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+    @property
+    def final(self) -> bool:
+        """Whether it can no longer change."""
+        return self in FINAL
+
+
+FINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+
+
+class TaskKind(enum.Enum):
+    """What a worker does for a job."""
+
+    IMAGE = "IMAGE"
+    WRITE = "WRITE"
+    TRAIN = "TRAIN"
+    PUBLISH = "PUBLISH"
+    DOWNLOAD = "DOWNLOAD"
+    DELIVER = "DELIVER"
+
+
+class CallState(enum.Enum):
+    """What is known about one paid call; UNKNOWN is never sent again by itself."""
+
+    INTENDED = "INTENDED"
+    ACCEPTED = "ACCEPTED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"

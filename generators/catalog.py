@@ -54,7 +54,7 @@ class Model:
     `sizes` are those offered; the first is the native one. `free_size` = any multiple of `size_multiple` up to
     `max_side`. `default_steps` 0 = the model has no steps. `price` in US dollars a picture, None = free or by usage.
     `max_prompt` in characters; `max_references` and `max_count` per request. `retired_on` with `successor` = only
-    a name to answer for.
+    a name to answer for. `qualities` from the cheapest to the best; empty = the model knows no tiers.
     """
 
     key: str
@@ -76,6 +76,7 @@ class Model:
     retired_on: datetime.date | None = None
     successor: str | None = None
     note: str | None = None
+    qualities: tuple[str, ...] = ()
     rank: int = 0  # the best available local model is the one with the highest rank
 
     @property

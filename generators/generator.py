@@ -11,13 +11,19 @@ from generators.spec import Spec
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KnownCall:
-    """A paid call that an earlier run of this task committed. `provider_id` None = its fate is not known."""
+    """A paid call that an earlier run of this task committed. `provider_id` None = its fate is not known.
+
+    `ended` = its CallEnded was committed, `succeeded` as that said. An ended call is over, unless it succeeded
+    and its picture was lost: then the run fetches it again, or fails, and never pays twice.
+    """
 
     key: str
     provider: str
     model: str
     provider_id: str | None = None
     unknown: bool = False
+    ended: bool = False
+    succeeded: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,4 @@ async def upgrade(engine: AsyncEngine) -> None:
 
 async def current(connection: AsyncConnection) -> str | None:
     """The revision the database stands at, None for an empty one."""
-    return await connection.run_sync(
-        lambda sync: MigrationContext.configure(sync).get_current_revision()
-    )
+    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())

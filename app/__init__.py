@@ -1,0 +1,1 @@
+"""The process: composition root, transports, command line. Knows every name; nobody imports it."""

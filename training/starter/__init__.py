@@ -1,0 +1,1 @@
+"""The starter checkpoint: a small text-to-image model trained on pictures our own code draws."""

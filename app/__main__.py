@@ -1,0 +1,88 @@
+"""`python -m app`: serve, migrate, models, keys, doctor, and the two that write what the repository keeps."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from app import settings as reader
+
+NEEDS_NO_SETTINGS = frozenset({"sdl", "docs"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0 when it did its work, 2 when it was asked wrongly."""
+    given = _parser().parse_args(arguments)
+    command = importlib.import_module(f"app.commands.{given.command}")
+    if given.command in NEEDS_NO_SETTINGS:
+        return int(command.run(given))
+    try:
+        settings = reader.load(_flags(given))
+    except reader.SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return int(command.run(settings, given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Likeness: pictures in which somebody keeps looking like themselves.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _with_settings(commands.add_parser("serve", help="serve the API"))
+    _with_settings(commands.add_parser("migrate", help="bring the database to the newest revision"))
+    doctor = commands.add_parser("doctor", help="say what is configured, what works and what is missing")
+    doctor.add_argument(
+        "--live", action="store_true", help="make one cheap real call to every configured provider"
+    )
+    _with_settings(doctor)
+    _models(commands.add_parser("models", help="list models, or pull a checkpoint"))
+    _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
+    for name, meaning in (("sdl", "write schema/schema.graphql"), ("docs", "write docs/settings.md")):
+        generated = commands.add_parser(name, help=meaning)
+        generated.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    return parser
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action")
+    _with_settings(actions.add_parser("list", help="all models and whether they can be used"))
+    pull = actions.add_parser("pull", help="download a checkpoint")
+    pull.add_argument("key", help="its key in the list, such as sdxl-base")
+    _with_settings(pull)
+    _with_settings(parser)
+
+
+def _keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    create = actions.add_parser("create", help="make a key; it is shown once")
+    create.add_argument("name", help="what it is for")
+    create.add_argument("--days", type=int, help="days after which it ends; never by default")
+    create.add_argument(
+        "--scope", action="append", help="what it may do; everything its owner may by default"
+    )
+    revoke = actions.add_parser("revoke", help="end a key at once")
+    revoke.add_argument("prefix", help="its first characters, as the list shows them")
+    for action in (create, revoke, actions.add_parser("list", help="all keys, without their secrets")):
+        _with_settings(action)
+
+
+def _with_settings(parser: argparse.ArgumentParser) -> None:
+    """Every setting is a flag as well; `--data-dir X` wins over DATA_DIR."""
+    for setting in reader.table():
+        flag = "--" + setting.name.lower().replace("_", "-")
+        parser.add_argument(flag, dest=f"setting_{setting.name}", metavar="VALUE", help=argparse.SUPPRESS)
+
+
+def _flags(given: argparse.Namespace) -> dict[str, str]:
+    prefix = "setting_"
+    return {
+        name.removeprefix(prefix): value
+        for name, value in vars(given).items()
+        if name.startswith(prefix) and value is not None
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -200,9 +200,15 @@ class Fetcher:
         if self._context is None:
             self._context = httpx2.create_ssl_context(trust_env=False)
         transport = PinnedTransport(self._context, self._find, allow_private=self._allow_private)
+        # Shorter than the cap around it, so that a stuck handshake is closed by the client and not torn down.
+        waits = httpx2.Timeout(self._limits.seconds * 0.9, connect=min(10.0, self._limits.seconds * 0.5))
         async with (
             httpx2.AsyncClient(
-                transport=transport, trust_env=False, follow_redirects=True, max_redirects=_MAX_REDIRECTS
+                transport=transport,
+                trust_env=False,
+                follow_redirects=True,
+                max_redirects=_MAX_REDIRECTS,
+                timeout=waits,
             ) as client,
             client.stream("GET", url) as response,
         ):

@@ -6,9 +6,13 @@ import uuid
 
 
 def new_id() -> uuid.UUID:
-    """A UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    return at_instant(milliseconds, secrets.randbits(74))
+    """A UUIDv7 (RFC 9562 §5.7, §6.2 method 3): Unix milliseconds, 12 bits of their fraction, 62 random bits.
+
+    The fraction (a quarter of a microsecond) keeps ids that one process makes in the order in which it made them.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = nanoseconds * 4096 // 1_000_000
+    return at_instant(milliseconds, fraction << 62 | secrets.randbits(62))
 
 
 def at_instant(milliseconds: int, noise: int) -> uuid.UUID:

@@ -16,7 +16,7 @@ from store.database.tables.words import (
     VariantPurpose,
     VariantStatus,
 )
-from store.database.tables.work import Job, ProviderCall, Task, TaskProgress, Turn
+from store.database.tables.work import Job, Lane, ProviderCall, Task, TaskProgress, Turn
 
 __all__ = [
     "FINAL",
@@ -31,6 +31,7 @@ __all__ = [
     "Job",
     "JobKind",
     "JobStatus",
+    "Lane",
     "Persona",
     "ProviderCall",
     "Role",

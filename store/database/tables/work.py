@@ -71,6 +71,7 @@ class Task(Table):
         Index("ix_tasks_leases", "lease_until", postgresql_where=text("state = 'RUNNING'")),
         Index(None, "job_id"),
         Index(None, "variant_id"),
+        Index("ix_tasks_latents", "latents", postgresql_where=text("latents IS NOT NULL")),
     )
 
     id: Mapped[Key]
@@ -103,8 +104,26 @@ class Task(Table):
     finished_at: Mapped[Instant | None]
 
 
+class Lane(Table):
+    """What all servers agree on about a lane. `virtual_time` is that of the last task served (see `Turn`).
+
+    Nothing is claimed from the lane before `closed_until`; null = open. A lane nobody used yet has no row.
+    """
+
+    __tablename__ = "lanes"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    virtual_time: Mapped[float] = mapped_column(server_default="0")
+    closed_until: Mapped[Instant | None]
+    closed_reason: Mapped[str | None] = mapped_column(Text)
+
+
 class Turn(Table):
-    """Whose turn it is in a lane: the user with the smallest virtual time is served next."""
+    """Whose turn it is in a lane: the user with the smallest virtual time is served next.
+
+    Each task served adds one. Somebody who was away starts at the lane's virtual time, so that nobody saves up
+    turns; a missing row means the same.
+    """
 
     __tablename__ = "turns"
 
@@ -116,7 +135,7 @@ class Turn(Table):
 class TaskProgress(Table):
     """Where running tasks stand, for servers that do not run them. UNLOGGED: a crash may empty it.
 
-    `watched_until` = somebody wants previews until then.
+    `tick` counts within `revision` of the job; `watched_until` = somebody wants previews until then.
     """
 
     __tablename__ = "task_progress"
@@ -124,6 +143,7 @@ class TaskProgress(Table):
 
     task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     fence: Mapped[Big]
+    revision: Mapped[Big] = mapped_column(server_default="0")
     phase: Mapped[str] = mapped_column(String(32))
     step: Mapped[int] = mapped_column(server_default="0")
     steps: Mapped[int] = mapped_column(server_default="0")

@@ -223,6 +223,14 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "lanes",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("virtual_time", sa.Double(), server_default="0", nullable=False),
+        sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lanes")),
+    )
+    op.create_table(
         "turns",
         sa.Column("lane", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -580,6 +588,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'RUNNING'"),
     )
+    op.create_index(
+        "ix_tasks_latents",
+        "tasks",
+        ["latents"],
+        unique=False,
+        postgresql_where=sa.text("latents IS NOT NULL"),
+    )
     op.create_index(op.f("ix_tasks_variant_id"), "tasks", ["variant_id"], unique=False)
     op.create_table(
         "provider_calls",
@@ -624,6 +639,7 @@ def upgrade() -> None:
         "task_progress",
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("phase", sa.String(length=32), nullable=False),
         sa.Column("step", sa.Integer(), server_default="0", nullable=False),
         sa.Column("steps", sa.Integer(), server_default="0", nullable=False),
@@ -658,6 +674,7 @@ def downgrade() -> None:
     op.drop_table("task_progress")
     op.drop_table("provider_calls")
     op.drop_index(op.f("ix_tasks_variant_id"), table_name="tasks")
+    op.drop_index("ix_tasks_latents", table_name="tasks", postgresql_where=sa.text("latents IS NOT NULL"))
     op.drop_index("ix_tasks_leases", table_name="tasks", postgresql_where=sa.text("state = 'RUNNING'"))
     op.drop_index(op.f("ix_tasks_job_id"), table_name="tasks")
     op.drop_index("ix_tasks_claimable", table_name="tasks", postgresql_where=sa.text("state = 'QUEUED'"))
@@ -683,6 +700,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_jobs_owner_id_created_at_id"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_table("turns")
+    op.drop_table("lanes")
     op.drop_index(op.f("ix_subjects_owner_id_kind_name_id"), table_name="subjects")
     op.drop_index(op.f("ix_subjects_owner_id_kind_created_at_id"), table_name="subjects")
     op.drop_index(op.f("ix_subjects_owner_id_kind_base_image_status_created_at_id"), table_name="subjects")

@@ -17,8 +17,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_BYTES = 25  # IHDR: length, kind, thirteen bytes, checksum
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _MARKER_IN_SCAN = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-_JPEG_END, _JPEG_SCAN, _JPEG_START, _JPEG_TEM = 0xD9, 0xDA, 0xD8, 0x01
-_JPEG_RESTARTS = range(0xD0, 0xD8)
+_JPEG_START, _JPEG_END, _JPEG_SCAN = 0xD8, 0xD9, 0xDA
+_JPEG_BARE = (0x01, *range(0xD0, 0xDA))  # markers without a length: TEM, restarts, start and end of image
 
 
 class MediaType(StrEnum):
@@ -50,7 +50,8 @@ class TooManyParts(ContainerError):  # noqa: N818 -- reads as what the file has
 class Part:
     """One chunk or segment: `kind`, and where it lies. `start:stop` covers all of it, `body:body_stop` its payload.
 
-    `kind` is a chunk's four letters (PNG, WEBP) or a segment's one marker byte (JPEG).
+    `kind` is a chunk's four letters (PNG, WEBP) or a segment's one marker byte (JPEG; a scan's `stop` lies behind
+    its compressed pixels).
     """
 
     kind: bytes
@@ -144,25 +145,29 @@ def _png_parts(data: bytes) -> Iterator[Part]:
 
 
 def _jpeg_parts(data: bytes) -> Iterator[Part]:
-    at, marker = 2, 0
     yield Part(bytes([_JPEG_START]), 0, 2, 2, 2)
+    at, marker = 2, _JPEG_START
     while marker != _JPEG_END:
-        pattern = _MARKER_IN_SCAN if marker == _JPEG_SCAN else _MARKER
-        match = pattern.search(data, at)
-        if match is None:
-            raise Incomplete("no end of image")
-        marker, body = match.group(1)[0], match.end()
-        stop = body
-        if marker not in (_JPEG_END, _JPEG_START, _JPEG_TEM, *_JPEG_RESTARTS):
+        match = _found(_MARKER.search(data, at))
+        start, body, marker = match.end() - 2, match.end(), match.group(1)[0]
+        body_stop = body
+        if marker not in _JPEG_BARE:
             length = int.from_bytes(data[body : body + 2])
-            stop = body + length
-            if stop > len(data) or body + 2 > len(data):
+            body, body_stop = body + 2, body + length
+            if body_stop > len(data):
                 raise Incomplete("a segment reaches beyond the end of the file")
-            if length < 2:  # noqa: PLR2004 -- a segment's length counts its own two bytes
+            if body_stop < body:
                 raise ContainerError("a segment shorter than its own length")
-            body += 2
-        yield Part(bytes([marker]), match.end() - 2, body, stop, stop)
-        at = stop
+        at = body_stop
+        if marker == _JPEG_SCAN:  # the compressed pixels follow, up to the next marker that is no restart
+            at = _found(_MARKER_IN_SCAN.search(data, at)).start()
+        yield Part(bytes([marker]), start, body, body_stop, at)
+
+
+def _found(match: re.Match[bytes] | None) -> re.Match[bytes]:
+    if match is None:
+        raise Incomplete("no end of image")
+    return match
 
 
 def _webp_parts(data: bytes) -> Iterator[Part]:
@@ -201,7 +206,9 @@ def _webp_size(data: bytes, found: list[Part]) -> tuple[int, int]:
         raise ContainerError("no picture in it")
     at = header.body
     if header.kind == b"VP8X":
-        return 1 + int.from_bytes(data[at + 4 : at + 7], "little"), 1 + int.from_bytes(data[at + 7 : at + 10], "little")
+        return 1 + int.from_bytes(data[at + 4 : at + 7], "little"), 1 + int.from_bytes(
+            data[at + 7 : at + 10], "little"
+        )
     if header.kind == b"VP8L":
         bits = int.from_bytes(data[at + 1 : at + 5], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)

@@ -1,0 +1,73 @@
+"""What is derived from a picture for quick looks: thumbnails, a placeholder and a perceptual hash.
+
+Works on decoded Pillow images and runs in the decoder's child (the server process never decodes a file). Knows
+no files, names or rows. Imports Pillow, thumbhash and imagehash only (imagehash brings NumPy and SciPy).
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+
+import imagehash
+import thumbhash
+from PIL import Image
+
+THUMBNAIL_SIDES = (256, 512)
+_THUMBNAIL_QUALITY = 80
+_PLACEHOLDER_SIDE = 32  # a thumbhash keeps at most 7 waves along a side; 32 pixels hold them and cost 2.5 ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renditions:
+    """What one picture's quick looks are.
+
+    `thumbnails` maps the box side in pixels (256 and 512) to WEBP bytes: the picture scaled down to fit the box,
+    never up. `placeholder` is a thumbhash in base64, `perceptual_hash` the 64-bit pHash as 16 hex digits (the
+    Hamming distance of two tells how alike they look; 0-6 bits is the same picture for most purposes).
+    """
+
+    width: int
+    height: int
+    placeholder: str
+    perceptual_hash: str
+    thumbnails: Mapping[int, bytes]
+
+
+def render(image: Image.Image) -> Renditions:
+    """Make the quick looks of an upright RGB or RGBA image in sRGB; the image is left as it is."""
+    small = scaled(image, THUMBNAIL_SIDES[-1])  # the rest is cheap from here, however large the picture is
+    return Renditions(
+        width=image.width,
+        height=image.height,
+        placeholder=placeholder(small),
+        perceptual_hash=str(imagehash.phash(image)),
+        thumbnails={side: _webp(scaled(small, side)) for side in THUMBNAIL_SIDES},
+    )
+
+
+def placeholder(image: Image.Image) -> str:
+    """The image's thumbhash in base64, seen on white where it is transparent.
+
+    thumbhash 0.1.2 raises TypeError on any transparent pixel, so none is passed to it.
+    """
+    small = scaled(image, _PLACEHOLDER_SIDE).convert("RGBA")
+    opaque = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+    return base64.b64encode(
+        bytes(thumbhash.rgba_to_thumb_hash(*opaque.size, list(opaque.tobytes())))
+    ).decode()
+
+
+def scaled(image: Image.Image, side: int) -> Image.Image:
+    """The image scaled down to fit a square of `side` pixels, never up, at least 1 pixel each way."""
+    scale = min(1.0, side / max(image.size))
+    wanted = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if wanted == image.size:
+        return image
+    return image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _webp(image: Image.Image) -> bytes:
+    out = BytesIO()
+    image.save(out, "WEBP", quality=_THUMBNAIL_QUALITY, method=2)
+    return out.getvalue()

@@ -1,0 +1,74 @@
+"""Checkpoints as data: where one lies, what it is and what it is good for. Knows no disk and no torch."""
+
+import dataclasses
+
+from generators.catalog import Model, Provider, Size
+from generators.diffusion.families.cards import BY_NAME
+
+UNTRIED = "The code that runs it is tested with random weights of the same classes; its own weights were not at hand."
+
+
+NATIVE = Size(width=1024, height=1024)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """Base weights that the engine can run.
+
+    `source` is a hub id ("owner/name") or a folder, `is_folder` tells which. `variant` names the files with
+    reduced precision on the hub ("fp16"). `noise` = random weights. `note` is shown beside the name.
+    """
+
+    key: str
+    name: str
+    source: str
+    is_folder: bool = False
+    family: str = ""
+    revision: str | None = None
+    variant: str | None = None
+    native: Size = NATIVE
+    max_side: int = 2048
+    steps: int = 30
+    guidance: float = 5.0
+    licence: str | None = None
+    rank: int = 0
+    noise: bool = False
+    note: str | None = None
+
+    def model(self) -> Model:
+        """Its catalog row."""
+        card = BY_NAME.get(self.family)
+        return Model(
+            key=self.key,
+            name=self.name,
+            provider=Provider.LOCAL,
+            capabilities=card.capabilities if card else frozenset(),
+            sizes=(self.native,),
+            free_size=True,
+            size_multiple=card.size_multiple if card else 8,
+            max_side=self.max_side,
+            default_steps=self.steps,
+            default_guidance=self.guidance,
+            version=self.revision,
+            licence=self.licence,
+            note=self.note,
+            rank=self.rank,
+        )
+
+
+BUILTIN = (
+    Checkpoint(
+        key="sd-1.5",
+        name="Stable Diffusion 1.5",
+        source="stable-diffusion-v1-5/stable-diffusion-v1-5",
+        family="sd",
+        variant="fp16",
+        native=Size(width=512, height=512),
+        max_side=768,
+        steps=30,
+        guidance=7.5,
+        licence="CreativeML Open RAIL-M",
+        rank=30,
+        note=UNTRIED,
+    ),
+)

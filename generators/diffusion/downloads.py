@@ -1,0 +1,234 @@
+"""Brings a checkpoint from the hub, with progress, and verifies it. Knows no queue and no torch."""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import re
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from generators.diffusion.catalog_entries import Checkpoint
+from generators.diffusion.checkpoints import INDEX, Shelf
+from generators.diffusion.settings import DiffusionSettings
+
+CHUNK = 2**22
+SIDE_FILES = re.compile(r"^(model_index\.json|LICENSE[^/]*|README\.md|[^/]+/[^/]+\.(json|txt|model|jinja))$")
+LEAST_SPARE = 2**30  # bytes left free on the disk after a download
+
+
+class DownloadError(Exception):
+    """It could not be brought; the words say why. `retryable` = the network's fault."""
+
+    def __init__(self, words: str, *, retryable: bool = False) -> None:
+        super().__init__(words)
+        self.retryable = retryable
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the download any more."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Bytes here and bytes in all."""
+
+    done: int
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _File:
+    name: str
+    size: int
+    sha256: str | None
+
+
+async def pull(shelf: Shelf, settings: DiffusionSettings, key: str) -> AsyncIterator[Progress]:
+    """Download one catalog entry; yields the newest progress, the last one with done == total.
+
+    What is already there is not fetched again; an interrupted download goes on where it stopped. Cancelling the
+    consumer stops it within one chunk.
+
+    Raises:
+        DownloadError: unknown key, a folder, not on the hub, no access, no disk, no network, or broken files.
+    """
+    entry = shelf.get(key)
+    if entry is None:
+        raise DownloadError(f"No local checkpoint has the key {key!r}.")
+    if entry.is_folder:
+        raise DownloadError(f"{key!r} is the folder {entry.source}; there is nothing to download.")
+    loop = asyncio.get_running_loop()
+    newest = _Newest(loop)
+    stop = threading.Event()
+    task = asyncio.create_task(asyncio.to_thread(_fetch, shelf, settings, entry, (newest, stop)))
+    task.add_done_callback(lambda _: newest.wake())
+    try:
+        while not task.done():
+            progress = await newest.take()
+            if progress is not None:
+                yield progress
+        size = await task
+        shelf.mended(key)
+        yield Progress(done=size, total=size)
+    finally:
+        stop.set()
+        if not task.done():
+            with contextlib.suppress(DownloadError, _StoppedError):
+                await asyncio.shield(task)
+
+
+class _Newest:
+    """One slot between the downloading thread and the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._slot: Progress | None = None
+        self._filled = asyncio.Event()
+
+    def put(self, progress: Progress) -> None:
+        """From the thread."""
+        self._slot = progress
+        self.wake()
+
+    def wake(self) -> None:
+        """Let `take` return."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(self._filled.set)
+
+    async def take(self) -> Progress | None:
+        """The newest progress, or None when the download ended."""
+        await self._filled.wait()
+        self._filled.clear()
+        progress, self._slot = self._slot, None
+        return progress
+
+
+def _fetch(
+    shelf: Shelf, settings: DiffusionSettings, entry: Checkpoint, talk: tuple[_Newest, threading.Event]
+) -> int:
+    """On a thread of its own; the bytes of the checkpoint."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    newest, stop = talk
+    cache = shelf.hub_cache()
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        api = huggingface_hub.HfApi(endpoint=settings.hub_endpoint, token=settings.hub_token or None)
+        info = api.model_info(entry.source, revision=entry.revision, files_metadata=True)
+        files = _wanted(entry, info.siblings or [])
+        _room(cache, entry, files)
+        counter = _Counter(sum(file.size for file in files), newest.put, stop)
+        folder = huggingface_hub.snapshot_download(
+            entry.source,
+            revision=entry.revision,
+            cache_dir=cache,
+            allow_patterns=[file.name for file in files],
+            endpoint=settings.hub_endpoint,
+            token=settings.hub_token or None,
+            tqdm_class=counter.bar(),
+            max_workers=4,
+        )
+    except errors.GatedRepoError as error:
+        raise DownloadError(f"{entry.source} asks for an accepted licence and a token (HF_TOKEN).") from error
+    except errors.RepositoryNotFoundError as error:
+        raise DownloadError(f"The hub has no {entry.source}, or it is private.") from error
+    except errors.HfHubHTTPError as error:
+        raise DownloadError(f"The hub answered: {str(error)[:300]}", retryable=True) from error
+    except OSError as error:
+        raise DownloadError(f"The hub cannot be reached: {str(error)[:300]}", retryable=True) from error
+    _verify(Path(folder), files, stop)
+    return counter.total
+
+
+def _wanted(entry: Checkpoint, siblings: list[Any]) -> list[_File]:
+    """Configs, tokenizers and one set of safetensors; never pickles, other precisions or other frameworks."""
+    names = {item.rfilename for item in siblings}
+    if INDEX not in names:
+        raise DownloadError(f"{entry.source} is not in diffusers format: it has no {INDEX}.")
+    mark = f".{entry.variant}" if entry.variant else ""
+    reduced = {name.split("/")[0] for name in names if mark and f"{mark}." in name and "safetensors" in name}
+    chosen = []
+    for item in siblings:
+        name = item.rfilename
+        part, _, file = name.rpartition("/")
+        weights = part and "/" not in part and "safetensors" in file and part != "safety_checker"
+        if weights:
+            has_mark = bool(mark) and f"{mark}." in file
+            weights = has_mark if part in reduced else not re.search(r"\.(fp16|bf16|non_ema|ema)\.", file)
+        if weights or SIDE_FILES.match(name):
+            sha256 = item.lfs.sha256 if item.lfs else None
+            chosen.append(_File(name=name, size=int(item.size or 0), sha256=sha256))
+    return chosen
+
+
+def _room(cache: Path, entry: Checkpoint, files: list[_File]) -> None:
+    needed = sum(file.size for file in files)
+    free = shutil.disk_usage(cache).free
+    if free < needed + LEAST_SPARE:
+        raise DownloadError(
+            f"{entry.key} needs {needed / 2**30:.1f} GiB; only {free / 2**30:.1f} GiB are free at {cache}."
+        )
+
+
+def _verify(folder: Path, files: list[_File], stop: threading.Event) -> None:
+    for file in files:
+        path = folder / file.name
+        if not path.is_file() or (file.size and path.stat().st_size != file.size):
+            raise DownloadError(f"{file.name} did not arrive whole.", retryable=True)
+        if file.sha256 and _sha256(path, stop) != file.sha256:
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise DownloadError(f"{file.name} arrived damaged and was removed.", retryable=True)
+
+
+def _sha256(path: Path, stop: threading.Event) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            if stop.is_set():
+                raise _StoppedError
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class _Counter:
+    """Adds up the bytes of all files of one download."""
+
+    def __init__(self, total: int, tell: Callable[[Progress], None], stop: threading.Event) -> None:
+        self.total = total
+        self._tell = tell
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def add(self, count: float) -> None:
+        """More bytes are here; raises when nobody waits any more."""
+        if self._stop.is_set():
+            raise _StoppedError
+        with self._lock:
+            self._done = min(self.total, self._done + int(count))
+            progress = Progress(done=self._done, total=self.total)
+        self._tell(progress)
+
+    def bar(self) -> type[Any]:
+        """A silent stand-in for tqdm, as huggingface_hub wants a class."""
+        from tqdm.auto import tqdm
+
+        counter = self
+
+        class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+            def __init__(self, *args: Any, **options: Any) -> None:
+                self._bytes = options.get("unit") == "B"
+                super().__init__(*args, **(options | {"disable": True}))
+
+            def update(self, n: float | None = 1) -> bool | None:
+                if self._bytes and n:
+                    counter.add(n)
+                return None
+
+        return Bar

@@ -1,0 +1,34 @@
+"""What went wrong, in the words of the contract. Knows torch's errors by their shape, without importing it."""
+
+from generators.events import Failed, FailureKind
+
+
+class NoCheckpointError(Exception):
+    """The checkpoint cannot be used; the words say why and what to do."""
+
+
+class BadAskError(Exception):
+    """This checkpoint cannot make that picture; the words are for its owner."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short, on the device or off it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+
+
+def failed(error: BaseException) -> Failed:
+    """The event that ends the run."""
+    if isinstance(error, NoCheckpointError):
+        return Failed(kind=FailureKind.NO_CHECKPOINT, words=str(error))
+    if isinstance(error, BadAskError):
+        return Failed(kind=FailureKind.BAD_REQUEST, words=str(error))
+    if out_of_memory(error):
+        return Failed(
+            kind=FailureKind.OUT_OF_MEMORY,
+            words="The device's memory does not suffice for this picture; ask for a smaller size.",
+        )
+    words = f"The engine failed: {type(error).__name__}: {error}"
+    return Failed(kind=FailureKind.INTERNAL, words=words[:500], retryable=True)

@@ -1,0 +1,60 @@
+"""Which pipeline classes the engine can run, and by which file. Imports no torch, so the catalog stays cheap."""
+
+import dataclasses
+import importlib
+from typing import TYPE_CHECKING
+
+from generators.catalog import Capability
+
+if TYPE_CHECKING:
+    from generators.diffusion.families.family import Family
+
+LOCAL = frozenset({Capability.TEXT_TO_IMAGE, Capability.SEED, Capability.STEP_PROGRESS, Capability.PREVIEW})
+GUIDED = LOCAL | {Capability.NEGATIVE_PROMPT}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FamilyCard:
+    """A family as the catalog sees it.
+
+    `pipelines` are the `_class_name`s of model_index.json that it runs. `denoiser` is the folder of the network
+    whose config tells the native size. `rank` orders checkpoints that do not say better; `max_prompt` in
+    characters is generous: what a text encoder cuts off is reported, not refused.
+    """
+
+    name: str
+    module: str
+    pipelines: tuple[str, ...]
+    capabilities: frozenset[Capability]
+    denoiser: str
+    rank: int
+    default_steps: int
+    default_guidance: float
+    size_multiple: int = 8
+    native_side: int = 1024
+    max_side: int = 2048
+
+    def load(self) -> "Family":
+        """The family's code; imports torch."""
+        module = importlib.import_module(self.module)
+        family: Family = module.FAMILY
+        return family
+
+
+CARDS = (
+    FamilyCard(
+        name="sd",
+        module="generators.diffusion.families.sd",
+        pipelines=("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"),
+        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE},
+        denoiser="unet",
+        rank=30,
+        default_steps=30,
+        default_guidance=7.5,
+        native_side=512,
+        max_side=768,
+    ),
+)
+
+BY_PIPELINE = {pipeline: card for card in CARDS for pipeline in card.pipelines}
+BY_NAME = {card.name: card for card in CARDS}

@@ -1,0 +1,69 @@
+"""Stable Diffusion 1.x and 2.x: one CLIP text encoder, a UNet. Equal to the stock pipelines step by step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+
+from generators.diffusion.asks import Ask
+from generators.diffusion.families import unet
+from generators.diffusion.families.family import State
+from generators.diffusion.families.text import truncated
+
+
+class StableDiffusion:
+    """`StableDiffusionPipeline` and its image-to-image twin, as rows of a shared forward."""
+
+    def encode(self, pipeline: Any, ask: Ask) -> State:
+        """See `Family`; a negative prompt of None and "" are the same here."""
+        distilled = pipeline.unet.config.time_cond_proj_dim is not None
+        guided = ask.guidance > 1 and not distilled
+        positive, negative = pipeline.encode_prompt(
+            ask.prompt, pipeline.unet.device, 1, guided, ask.negative_prompt
+        )
+        inputs = {"encoder_hidden_states": torch.cat([negative, positive]) if guided else positive}
+        if distilled:
+            inputs["timestep_cond"] = _guidance_embedding(pipeline, ask.guidance, positive)
+        state = unet.begin(pipeline, ask, inputs, guided)
+        rest = truncated(pipeline.tokenizer, ask.prompt)
+        if rest:
+            state.notes["truncatedPrompt"] = rest
+        return state
+
+    def denoise(self, pipeline: Any, states: Sequence[State]) -> list[torch.Tensor]:
+        """See `Family`."""
+        x, t = unet.latent_rows(states)
+        condition = unet.stacked(states, "timestep_cond") if "timestep_cond" in states[0].inputs else None
+        output = pipeline.unet(
+            x,
+            t,
+            encoder_hidden_states=unet.stacked(states, "encoder_hidden_states"),
+            timestep_cond=condition,
+            return_dict=False,
+        )[0]
+        return unet.guided(states, output)
+
+    def step(self, state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
+        """See `Family`."""
+        return unet.advance(state, prediction, estimate=estimate)
+
+    def decode(self, pipeline: Any, latents: torch.Tensor, size: tuple[int, int]) -> Image.Image:
+        """See `Family`; the latents already have the size."""
+        del size
+        return unet.decoded(pipeline, latents)
+
+    def look(self, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Family`."""
+        return unet.look(pipeline)
+
+
+def _guidance_embedding(pipeline: Any, guidance: float, like: torch.Tensor) -> torch.Tensor:
+    """For checkpoints distilled with guidance as an input (latent consistency models)."""
+    embedded: torch.Tensor = pipeline.get_guidance_scale_embedding(
+        torch.tensor([guidance - 1.0]), embedding_dim=pipeline.unet.config.time_cond_proj_dim
+    )
+    return embedded.to(like.device, like.dtype)
+
+
+FAMILY = StableDiffusion()

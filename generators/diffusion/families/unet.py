@@ -1,0 +1,206 @@
+"""What all families with a UNet and a CLIP text encoder have in common. Knows no request queue."""
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from generators.diffusion.asks import Ask
+from generators.diffusion.families.estimate import estimated
+from generators.diffusion.families.family import State
+from generators.diffusion.pictures import fitted, opened
+from generators.diffusion.saving import fresh
+
+LOOK_SIDE = 16  # latents a side of the pictures that the preview map is fitted on
+LOOK_PICTURES = 8
+
+
+def own_scheduler(pipeline: Any, ask: Ask) -> Any:
+    """A scheduler of the request's own: the checkpoint's class, or the one asked for with the same config.
+
+    Raises:
+        ValueError: no scheduler of that name goes with the checkpoint.
+    """
+    if ask.scheduler is None or ask.scheduler == type(pipeline.scheduler).__name__:
+        return copy.deepcopy(pipeline.scheduler)
+    for other in pipeline.scheduler.compatibles:
+        if other.__name__ == ask.scheduler:
+            return other.from_config(pipeline.scheduler.config)
+    raise ValueError(f"The scheduler {ask.scheduler!r} does not go with this checkpoint.")
+
+
+def step_options(scheduler: Any, generator: torch.Generator) -> dict[str, Any]:
+    """The optional arguments that this scheduler's `step` takes, as the stock pipelines give them."""
+    takes = inspect.signature(scheduler.step).parameters
+    options: dict[str, Any] = {"eta": 0.0} if "eta" in takes else {}
+    if "generator" in takes:
+        options["generator"] = generator
+    return options
+
+
+def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tensor]:
+    """The timesteps to run: all, or for an initial picture the last `strength` of them, at least one step."""
+    scheduler.set_timesteps(ask.steps, device=device)
+    start = 0
+    if ask.init_image is not None:
+        kept = max(1, min(int(ask.steps * ask.strength), ask.steps))
+        start = (ask.steps - kept) * scheduler.order
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(start)
+    return list(scheduler.timesteps[start:])
+
+
+def noise(shape: tuple[int, ...], generator: torch.Generator, like: torch.Tensor) -> torch.Tensor:
+    """Normal noise drawn on the CPU in the dtype of the embeds, so that every device draws the same."""
+    drawn: torch.Tensor = randn_tensor(shape, generator=generator, device=like.device, dtype=like.dtype)
+    return drawn
+
+
+def first_latents(pipeline: Any, state: State, ask: Ask, like: torch.Tensor) -> torch.Tensor:
+    """Pure noise, or the initial picture with noise at the first timestep."""
+    scale = pipeline.vae_scale_factor
+    shape = (1, pipeline.unet.config.in_channels, ask.height // scale, ask.width // scale)
+    if ask.init_image is None:
+        scaled: torch.Tensor = noise(shape, state.generator, like) * state.scheduler.init_noise_sigma
+        return scaled
+    picture = fitted(opened(ask.init_image), ask.width, ask.height)
+    pixels = pipeline.image_processor.preprocess(picture).to(like.device, pipeline.vae.dtype)
+    clean = to_latents(pipeline.vae, _sampled(pipeline.vae, pixels, state.generator)).to(like.dtype)
+    drawn = noise(tuple(clean.shape), state.generator, like)
+    noisy: torch.Tensor = state.scheduler.add_noise(clean, drawn, state.timesteps[0].reshape(1))
+    return noisy
+
+
+def _sampled(vae: Any, pixels: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    encoded = vae.encode(pixels)
+    if hasattr(encoded, "latents"):
+        latents: torch.Tensor = encoded.latents
+        return latents
+    spread = encoded.latent_dist
+    drawn: torch.Tensor = spread.sample(generator) if generator is not None else spread.mode()
+    return drawn
+
+
+def _spread(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    mean, std = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
+    if mean is None or std is None:
+        return None
+    shape = (1, -1, 1, 1)
+    return (
+        torch.tensor(mean).view(shape).to(like.device, like.dtype),
+        torch.tensor(std).view(shape).to(like.device, like.dtype),
+    )
+
+
+def to_latents(vae: Any, encoded: torch.Tensor) -> torch.Tensor:
+    """From the VAE's own scale to the denoiser's."""
+    spread, factor = _spread(vae, encoded), float(vae.config.scaling_factor)
+    if spread is None:
+        return factor * encoded
+    return (encoded - spread[0]) * factor / spread[1]
+
+
+def from_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """From the denoiser's scale to the VAE's own."""
+    spread, factor = _spread(vae, latents), float(vae.config.scaling_factor)
+    if spread is None:
+        return latents / factor
+    return latents * spread[1] / factor + spread[0]
+
+
+def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], guided: bool) -> State:
+    """The state at the first step, `inputs` encoded; guided = two rows."""
+    like = inputs["encoder_hidden_states"]
+    generator = torch.Generator("cpu").manual_seed(ask.seed)
+    scheduler = own_scheduler(pipeline, ask)
+    state = State(
+        scheduler=scheduler,
+        timesteps=timesteps(scheduler, ask, like.device),
+        latents=like,
+        inputs=inputs,
+        rows=2 if guided else 1,
+        guidance=ask.guidance,
+        width=ask.width,
+        height=ask.height,
+        generator=generator,
+        step_options=step_options(scheduler, generator),
+        notes={"scheduler": type(scheduler).__name__},
+    )
+    state.latents = first_latents(pipeline, state, ask, like)
+    state.fresh = fresh(scheduler)
+    state.share = (tuple(state.latents.shape[1:]), tuple((k, tuple(v.shape[1:])) for k, v in inputs.items()))
+    return state
+
+
+def latent_rows(states: Sequence[State]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The scaled latents and timesteps of one forward, one row or two per state."""
+    xs, ts = [], []
+    for state in states:
+        x = torch.cat([state.latents] * state.rows) if state.rows > 1 else state.latents
+        if hasattr(state.scheduler, "scale_model_input"):
+            x = state.scheduler.scale_model_input(x, state.timestep)
+        xs.append(x)
+        ts += [state.timestep] * state.rows
+    if len({t.dtype for t in ts}) > 1:
+        ts = [t.float() for t in ts]
+    return torch.cat(xs), torch.stack(ts)
+
+
+def stacked(states: Sequence[State], name: str) -> torch.Tensor:
+    """One input of all states, rows in order."""
+    return torch.cat([state.inputs[name] for state in states])
+
+
+def guided(states: Sequence[State], output: torch.Tensor) -> list[torch.Tensor]:
+    """Each state's prediction: u + g (c - u) (Ho and Salimans 2022, arXiv 2207.12598)."""
+    predictions, row = [], 0
+    for state in states:
+        own = output[row : row + state.rows]
+        row += state.rows
+        if state.rows > 1:
+            unconditional, conditional = own.chunk(2)
+            own = unconditional + state.guidance * (conditional - unconditional)
+        predictions.append(own)
+    return predictions
+
+
+def advance(state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
+    """One scheduler step."""
+    before = (state.latents, state.timestep)
+    output = state.scheduler.step(prediction, state.timestep, state.latents, **state.step_options)
+    state.latents = output.prev_sample.to(before[0].dtype)
+    state.index += 1
+    return estimated(state.scheduler, output, prediction, before) if estimate else None
+
+
+def decoded(pipeline: Any, latents: torch.Tensor) -> Image.Image:
+    """Through the VAE, in the VAE's own dtype."""
+    vae = pipeline.vae
+    pixels = vae.decode(from_latents(vae, latents.to(vae.dtype)), return_dict=False)[0]
+    picture: Image.Image = pipeline.image_processor.postprocess(pixels, output_type="pil")[0]
+    return picture
+
+
+def look(pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fit latents -> RGB by least squares on smooth random pictures through the checkpoint's own encoder.
+
+    So every VAE has its own map, trained ones and unknown ones alike; no table of factors is needed.
+    """
+    vae = pipeline.vae
+    generator = torch.Generator("cpu").manual_seed(0)
+    coarse = torch.rand((LOOK_PICTURES, 3, 4, 4), generator=generator)
+    side = LOOK_SIDE * pipeline.vae_scale_factor
+    pictures = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
+    pixels = (pictures * 2 - 1).to(vae.device, vae.dtype)
+    latents = to_latents(vae, _sampled(vae, pixels, None)).float().cpu()
+    small = torch.nn.functional.adaptive_avg_pool2d(pictures, (latents.shape[-2], latents.shape[-1]))
+    x = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
+    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
+    y = small.permute(0, 2, 3, 1).reshape(-1, 3)
+    gram = x.T @ x + 1e-3 * torch.eye(x.shape[1])
+    solved = torch.linalg.solve(gram, x.T @ y)
+    return solved[:-1], solved[-1]

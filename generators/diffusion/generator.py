@@ -1,0 +1,180 @@
+"""The local generator: the bridge between an event loop and the step engine's threads.
+
+Imports no torch; the engine does, in the background. Knows no database and no user.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from generators.catalog import Availability, Capability, Model
+from generators.diffusion.asks import Ask
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.engine import Engine, EngineState
+from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.sizes import reduced
+from generators.events import Event, Failed, FailureKind, ImageMade, LatentsSaved
+from generators.generator import Known, Live
+from generators.spec import Conditioning, ConditioningKind, Determinism, ImageSpec, OpenFile, Spec
+
+LEAST_STRENGTH = 0.02
+NONE_AVAILABLE = "No local image generation models available"
+
+
+class DiffusionGenerator:
+    """Pictures from checkpoints on this machine, many requests in one forward."""
+
+    def __init__(self, settings: DiffusionSettings, open_file: OpenFile) -> None:
+        """Touches neither device nor weights. Raises ValueError when two checkpoints share a key."""
+        self._open_file = open_file
+        self.shelf = Shelf(settings)
+        self.engine = Engine(settings, self.shelf)
+
+    def models(self) -> Sequence[Model]:
+        """The local checkpoints, best first."""
+        return [entry.model() for entry in self.shelf.checkpoints()]
+
+    def availability(self, key: str) -> Availability:
+        """Whether the checkpoint lies on disk, complete and of a kind that the engine runs."""
+        return self.shelf.availability(key)
+
+    def best_model(self) -> Model | None:
+        """The highest in rank that can be used now; None = `unavailable_words` says why."""
+        best = self.shelf.best()
+        return best.model() if best else None
+
+    def unavailable_words(self) -> str:
+        """The refusal when there is none, with each checkpoint's reason."""
+        reasons = [(entry.key, self.shelf.availability(entry.key)) for entry in self.shelf.checkpoints()]
+        told = "; ".join(f"{key}: {state.reason}" for key, state in reasons if not state.available)
+        return f"{NONE_AVAILABLE} ({told or 'none is configured'})"
+
+    def engine_state(self) -> EngineState:
+        """What the engine is doing now."""
+        return self.engine.state()
+
+    async def start(self) -> None:
+        """Begin to import torch and load the best checkpoint, in the background."""
+        self.engine.start()
+
+    async def close(self) -> None:
+        """End the engine; waits for the step or load that is running, off the loop."""
+        await asyncio.to_thread(self.engine.close)
+
+    async def run(self, spec: Spec, known: Known, live: Live) -> AsyncIterator[Event]:
+        """Make one picture. Yields `LatentsSaved` (the newest only, when the consumer is slow) and a final event."""
+        if not isinstance(spec, ImageSpec):
+            yield Failed(
+                kind=FailureKind.BAD_REQUEST, words=f"Local checkpoints do not make {type(spec).__name__}."
+            )
+            return
+        state = self.availability(spec.model)
+        entry = self.shelf.get(spec.model)
+        if entry is None or not state.available:
+            words = f"{NONE_AVAILABLE} ({spec.model}: {state.reason})"
+            yield Failed(kind=FailureKind.NO_CHECKPOINT, words=words)
+            return
+        try:
+            ask = await self._ask(spec, entry.model(), known)
+        except FileNotFoundError:
+            yield Failed(kind=FailureKind.BAD_REQUEST, words="The initial image is no longer stored.")
+            return
+        async for event in self._events(ask, live):
+            yield event
+
+    async def _events(self, ask: Ask, live: Live) -> AsyncIterator[LatentsSaved | ImageMade | Failed]:
+        loop = asyncio.get_running_loop()
+        mailbox = Mailbox()
+
+        def post(event: LatentsSaved | ImageMade | Failed) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                loop.call_soon_threadsafe(mailbox.put, event)
+
+        run = self.engine.submit(ask, live, post)
+        try:
+            while True:
+                event = await mailbox.get()
+                yield event
+                if not isinstance(event, LatentsSaved):
+                    return
+        finally:
+            self.engine.cancel(run)
+
+    async def _ask(self, spec: ImageSpec, model: Model, known: Known) -> Ask:
+        size, notes = reduced(model, spec.width, spec.height)
+        used, skipped, initial = _sorted(spec, model)
+        if skipped:
+            notes["conditioningSkipped"] = [item.kind.value for item in skipped]
+        guidance = spec.guidance if spec.guidance is not None else model.default_guidance
+        ask = Ask(
+            checkpoint=spec.model,
+            prompt=spec.prompt,
+            negative_prompt=spec.negative_prompt,
+            width=size.width,
+            height=size.height,
+            steps=spec.steps,
+            guidance=float(guidance or 0.0),
+            seed=spec.seed,
+            exact=spec.determinism is Determinism.EXACT,
+            latents=known.latents.data if known.latents else None,
+            owner=spec.owner_id,
+            request=spec.request_id,
+            used=used,
+            notes=tuple(notes.items()),
+        )
+        if initial is None or initial.file is None:
+            return ask
+        strength = min(1.0, max(LEAST_STRENGTH, 1.0 - initial.weight))
+        return dataclasses.replace(ask, init_image=await self._open_file(initial.file), strength=strength)
+
+
+class Mailbox:
+    """Events on their way to one consumer; only the newest saved state is kept. Used on the loop only."""
+
+    def __init__(self) -> None:
+        self._saved: LatentsSaved | None = None
+        self._final: ImageMade | Failed | None = None
+        self._filled = asyncio.Event()
+
+    def put(self, event: LatentsSaved | ImageMade | Failed) -> None:
+        """Leave an event; a final one makes saved states worthless."""
+        if isinstance(event, LatentsSaved):
+            self._saved = event
+        elif self._final is None:
+            self._final = event
+        self._filled.set()
+
+    async def get(self) -> LatentsSaved | ImageMade | Failed:
+        """The final event if there is one, else the newest saved state; waits for either."""
+        await self._filled.wait()
+        if self._final is not None:
+            return self._final
+        self._filled.clear()
+        saved, self._saved = self._saved, None
+        assert saved is not None
+        return saved
+
+
+def _sorted(
+    spec: ImageSpec, model: Model
+) -> tuple[tuple[Conditioning, ...], list[Conditioning], Conditioning | None]:
+    """Conditionings that are used, those that this checkpoint cannot use, and the initial picture."""
+    used: list[Conditioning] = []
+    skipped: list[Conditioning] = []
+    initial: Conditioning | None = None
+    for item in spec.conditioning:
+        if item.kind in (ConditioningKind.PROMPT, ConditioningKind.SEED):
+            used.append(item)
+        elif _is_initial(item, model) and initial is None:
+            initial = item
+            used.append(item)
+        else:
+            skipped.append(item)
+    return tuple(used), skipped, initial
+
+
+def _is_initial(item: Conditioning, model: Model) -> bool:
+    able: frozenset[Any] = model.capabilities
+    return item.kind is ConditioningKind.INIT_IMAGE and Capability.IMAGE_TO_IMAGE in able

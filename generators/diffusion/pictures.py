@@ -1,0 +1,54 @@
+"""Pictures to bytes and back, on the CPU. Knows Pillow; knows no network and no request."""
+
+import io
+
+import torch
+from PIL import Image, ImageOps
+
+PNG_LEVEL = 1  # 1024x1024: 86 ms against 191 ms at level 6, for a file 15 % larger
+PREVIEW_QUALITY = 75
+
+
+def opened(data: bytes) -> Image.Image:
+    """A stored picture as RGB, transparency laid on white.
+
+    Raises:
+        ValueError: it is no picture that Pillow can read.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            upright = ImageOps.exif_transpose(picture)
+    except (OSError, SyntaxError) as error:
+        raise ValueError("The initial image cannot be read.") from error
+    if upright.mode in ("RGBA", "LA", "P"):
+        upright = upright.convert("RGBA")
+        ground = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(ground, upright)
+    return upright.convert("RGB")
+
+
+def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Scaled and cropped at the centre to exactly that size; unchanged when it already has it."""
+    if picture.size == (width, height):
+        return picture
+    return ImageOps.fit(picture, (width, height), method=Image.Resampling.LANCZOS)
+
+
+def png(picture: Image.Image) -> bytes:
+    """As PNG without any metadata, so equal pixels are equal bytes."""
+    file = io.BytesIO()
+    picture.save(file, format="PNG", compress_level=PNG_LEVEL)
+    return file.getvalue()
+
+
+def preview(
+    latents: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor
+) -> tuple[bytes, tuple[int, int]]:
+    """WebP of `latents` [1, channels, h, w] through the linear map [channels, 3] + [3]; size w x h pixels."""
+    pixels = torch.einsum("chw,cr->hwr", latents[0].float().cpu(), weights) + bias
+    levels = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    picture = Image.fromarray(levels)
+    file = io.BytesIO()
+    picture.save(file, format="WEBP", quality=PREVIEW_QUALITY, method=0)
+    return file.getvalue(), picture.size

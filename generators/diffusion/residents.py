@@ -1,0 +1,120 @@
+"""Which checkpoints are loaded. Loads happen on one thread, one after another; the least recently used leaves."""
+
+import dataclasses
+import gc
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from generators.diffusion import starter
+from generators.diffusion.catalog_entries import Checkpoint
+from generators.diffusion.checkpoints import STARTER_KEY, Shelf
+from generators.diffusion.devices import Device
+from generators.diffusion.failures import NoCheckpointError, out_of_memory
+from generators.diffusion.families.cards import BY_NAME
+from generators.diffusion.families.family import Family
+from generators.diffusion.loading import load
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Resident:
+    """A loaded checkpoint. `users` counts the requests that hold it."""
+
+    entry: Checkpoint
+    pipeline: Any
+    family: Family
+    users: int = 0
+    used_at: float = 0.0
+    look: tuple[torch.Tensor, torch.Tensor] | None = None
+
+
+class Residents:
+    """The loaded checkpoints of one device."""
+
+    def __init__(self, shelf: Shelf, device: Device, *, limit: int, channels_last: bool) -> None:
+        self._shelf = shelf
+        self._device = device
+        self._limit = max(1, limit)
+        self._channels_last = channels_last
+        self._lock = threading.Lock()
+        self._loaded: dict[str, Resident] = {}
+
+    def __contains__(self, key: str) -> bool:
+        with self._lock:
+            return key in self._loaded
+
+    def keys(self) -> list[str]:
+        """What is loaded now."""
+        with self._lock:
+            return list(self._loaded)
+
+    def take(self, key: str) -> Resident:
+        """Hold that checkpoint, loading it if need be; only ever called by the loading thread.
+
+        Raises:
+            NoCheckpointError: it is unknown, absent, or does not load; the reason is kept for the catalog.
+        """
+        with self._lock:
+            resident = self._loaded.get(key)
+            if resident is not None:
+                resident.users += 1
+                resident.used_at = time.monotonic()
+                return resident
+        self.make_room(self._limit - 1)
+        resident = self._load(key)
+        with self._lock:
+            self._loaded[key] = resident
+            resident.users += 1
+            resident.used_at = time.monotonic()
+        return resident
+
+    def release(self, resident: Resident) -> None:
+        """Let go of it; it stays loaded until its place is needed."""
+        with self._lock:
+            resident.users -= 1
+
+    def make_room(self, keep: int = 0) -> int:
+        """Unload idle checkpoints, least recently used first, until `keep` are left; how many went."""
+        with self._lock:
+            idle = sorted((r for r in self._loaded.values() if r.users == 0), key=lambda r: r.used_at)
+            going = idle[: max(0, len(self._loaded) - keep)]
+            keys = [resident.entry.key for resident in going]
+            for key in keys:
+                del self._loaded[key]
+        idle, going = [], []  # the last references: only then can memory be given back
+        if keys:
+            free()
+        return len(keys)
+
+    def _load(self, key: str) -> Resident:
+        entry = self._shelf.get(key)
+        state = self._shelf.availability(key)
+        if entry is None or not state.available:
+            raise NoCheckpointError(state.reason or f"The checkpoint {key!r} is not available.")
+        try:
+            if key == STARTER_KEY:
+                starter.build(self._shelf.starter_folder())
+                entry = self._shelf.get(key) or entry
+            folder = self._shelf.folder(entry) or Path(entry.source)
+            pipeline = load(entry, folder, self._device, channels_last=self._channels_last)
+            family = BY_NAME[entry.family].load()
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            reason = f"It does not load: {type(error).__name__}: {error}"[:500]
+            self._shelf.broke(key, reason)
+            raise NoCheckpointError(reason) from error
+        self._shelf.mended(key)
+        return Resident(entry=entry, pipeline=pipeline, family=family)
+
+
+def free() -> None:
+    """Give memory back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

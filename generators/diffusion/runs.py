@@ -1,0 +1,67 @@
+"""One request on its way through the engine. Knows no thread beyond one flag."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from generators.diffusion.asks import Ask
+from generators.events import Failed, ImageMade, LatentsSaved, Phase, Stepped
+from generators.generator import Live
+
+if TYPE_CHECKING:
+    import torch
+
+    from generators.diffusion.families.family import State
+    from generators.diffusion.residents import Resident
+
+Post = Callable[[LatentsSaved | ImageMade | Failed], None]
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Run:
+    """A request with its listeners.
+
+    `post` takes durable events from any thread and never waits. `alone` = it is not put together with others:
+    asked for. `waited` counts forwards without it. `estimate` waits to be shown.
+    """
+
+    ask: Ask
+    live: Live
+    post: Post
+    number: int
+    resident: "Resident | None" = None
+    state: "State | None" = None
+    alone: bool = False
+    waited: int = 0
+    begun: float = dataclasses.field(default_factory=time.monotonic)
+    saved_step: int = 0
+    saved_time: float = dataclasses.field(default_factory=time.monotonic)
+    savable: bool = True
+    previewing: bool = False
+    estimate: "tuple[torch.Tensor, int] | None" = None
+    retried: bool = False
+    _canceled: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """From any thread; takes effect at the next step boundary."""
+        self._canceled.set()
+
+    @property
+    def canceled(self) -> bool:
+        """Whether nobody wants it any more; then nothing is posted either."""
+        return self._canceled.is_set()
+
+    def tell(self, phase: Phase) -> None:
+        """Report where it stands."""
+        if self.canceled:
+            return
+        state = self.state
+        step, steps = (state.index, len(state.timesteps)) if state else (0, self.ask.steps)
+        self.live.report(Stepped(phase=phase, step=step, steps=steps))
+
+    def end(self, event: ImageMade | Failed) -> None:
+        """Post the final event, unless it was canceled."""
+        if not self.canceled:
+            self.post(event)

@@ -1,0 +1,56 @@
+"""What the local engine can be told. Knows no environment and no torch; the application fills it in."""
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiffusionSettings:
+    """The engine's settings.
+
+    Attributes:
+        data_dir: where this server keeps what it makes; checkpoints it builds lie in `<data_dir>/checkpoints`.
+        local_checkpoints: LOCAL_CHECKPOINTS, each a folder in diffusers format or a hub id (`owner/name`,
+            `owner/name@revision`), optionally with a key of its own: `key=folder`.
+        builtin_checkpoints: whether the tested entries of the catalog are offered beside them.
+        starter_checkpoint: STARTER_CHECKPOINT; whether the built-in fallback is offered.
+        starter_folder: a trained starter checkpoint; None = the one shipped with the code, else noise.
+        hub_cache: where downloads lie; None = the cache that all Hugging Face tools on this machine share.
+        hub_endpoint: another hub than huggingface.co.
+        hub_token: for gated downloads; never logged.
+        device: "auto", "cuda", "cuda:N", "mps" or "cpu".
+        dtype: "auto", "float32", "bfloat16" or "float16".
+        threads: CPU threads of one forward; 0 = torch's choice.
+        max_rows: most rows of one forward; 0 = 4 on a CPU, 8 elsewhere. A request with guidance is two rows.
+        max_resident: checkpoints kept loaded at once; the least recently used one leaves.
+        save_every_steps: a run's state is saved no more often than every so many steps (0 = never) ...
+        save_every_seconds: ... and no more often than every so many seconds.
+        switch_interval: seconds after which Python lets another thread run, process-wide (0 = leave it);
+            keeps the event loop's lateness below a millisecond while the engine thread computes.
+        channels_last: memory layout of convolutions; None = on CUDA only.
+        vae_tiling: decode in tiles above this many pixels a side (0 = never); saves memory.
+    """
+
+    data_dir: Path
+    local_checkpoints: tuple[str, ...] = ()
+    builtin_checkpoints: bool = True
+    starter_checkpoint: bool = True
+    starter_folder: Path | None = None
+    hub_cache: Path | None = None
+    hub_endpoint: str | None = None
+    hub_token: str | None = dataclasses.field(default=None, repr=False)
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int = 0
+    max_rows: int = 0
+    max_resident: int = 2
+    save_every_steps: int = 5
+    save_every_seconds: float = 2.0
+    switch_interval: float = 0.0005
+    channels_last: bool | None = None
+    vae_tiling: int = 1536
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where checkpoints that this server builds lie."""
+        return self.data_dir / "checkpoints"

@@ -1,0 +1,209 @@
+"""What the engine's threads do: admit, forward, save, preview, decode. Knows no queue; imports torch."""
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+
+import torch
+
+from generators.diffusion import loading, pictures, saving
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.devices import discover
+from generators.diffusion.failures import BadAskError, out_of_memory
+from generators.diffusion.families.family import State
+from generators.diffusion.made import image_made
+from generators.diffusion.residents import Resident, Residents
+from generators.diffusion.runs import Run
+from generators.diffusion.settings import DiffusionSettings
+from generators.events import LatentsSaved, Phase, Previewed
+
+CPU_ROWS = 4
+GPU_ROWS = 8
+
+
+class Work:
+    """The engine's hands. Each method is called by one thread only, named in its first words."""
+
+    def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
+        """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
+        loading.quiet()
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        self._settings = settings
+        self._shelf = shelf
+        self.device = discover(device=settings.device, dtype=settings.dtype, threads=settings.threads)
+        gpu = self.device.kind in ("cuda", "rocm")
+        layout = settings.channels_last if settings.channels_last is not None else gpu
+        self.residents = Residents(shelf, self.device, limit=settings.max_resident, channels_last=layout)
+        self._cap = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
+        self._caps: dict[Hashable, int] = {}
+        self.forwards = 0
+        self.rows = 0
+
+    def warm(self) -> None:
+        """Prepare thread. Load the best checkpoint, so that the first request finds it; failures wait for one."""
+        best = self._shelf.best()
+        if best is None:
+            return
+        try:
+            self.residents.release(self.residents.take(best.key))
+        except Exception:  # noqa: BLE001 - the shelf remembers the reason, the first request gets it
+            return
+
+    @torch.no_grad()
+    def admit(self, run: Run) -> None:
+        """Prepare thread. Load, encode, and take up where an earlier run stood."""
+        if run.ask.checkpoint not in self.residents:
+            run.tell(Phase.LOADING_MODEL)
+        run.resident = self.residents.take(run.ask.checkpoint)
+        if run.canceled:
+            return
+        run.tell(Phase.ENCODING)
+        run.begun = time.monotonic()
+        try:
+            state = run.resident.family.encode(run.resident.pipeline, run.ask)
+        except ValueError as error:
+            raise BadAskError(str(error)) from error
+        if run.ask.latents is not None and saving.restore(state, run.ask.latents, run.ask.fingerprint()):
+            run.saved_step = state.index
+        run.saved_time = time.monotonic()
+        run.state = state
+
+    def cap(self, share: Hashable) -> int:
+        """Denoise thread. Most rows of a forward of that kind."""
+        return self._caps.get(share, self._cap)
+
+    @torch.no_grad()
+    def forward(self, runs: Sequence[Run]) -> dict[Run, BaseException]:
+        """Denoise thread. One step for each; those that failed, with why. The others are not touched by it."""
+        failures: dict[Run, BaseException] = {}
+        going = [run for run in runs if not (run.state and run.state.done)]
+        if not going:
+            return failures
+        for run, prediction in self._predict(going, failures):
+            try:
+                self._step(run, prediction)
+            except Exception as error:  # noqa: BLE001 - it is this run's own
+                failures[run] = error
+        return failures
+
+    def _predict(self, runs: list[Run], failures: dict[Run, BaseException]) -> list[tuple[Run, torch.Tensor]]:
+        resident = _resident(runs[0])
+        states = [_state(run) for run in runs]
+        rows = sum(state.rows for state in states)
+        try:
+            predictions = resident.family.denoise(resident.pipeline, states)
+        except Exception as error:  # noqa: BLE001 - sorted out below
+            return self._second_try(runs, error, failures)
+        self.forwards += 1
+        self.rows += rows
+        return list(zip(runs, predictions, strict=True))
+
+    def _second_try(
+        self, runs: list[Run], error: Exception, failures: dict[Run, BaseException]
+    ) -> list[tuple[Run, torch.Tensor]]:
+        """Smaller after too little memory, else one by one to find the guilty; a denoise changes no state."""
+        short = out_of_memory(error)
+        if short:
+            self.residents.make_room()
+            share = (_resident(runs[0]).entry.key, _state(runs[0]).share)
+            self._caps[share] = max(1, sum(_state(run).rows for run in runs) // 2)
+        if len(runs) == 1:
+            if not short or runs[0].retried:
+                failures[runs[0]] = error
+                return []
+            runs[0].retried = True
+            return self._predict(runs, failures)
+        half = len(runs) // 2 if short else 1
+        parts = (runs[:half], runs[half:]) if short else tuple([run] for run in runs)
+        return [pair for part in parts for pair in self._predict(list(part), failures)]
+
+    def _step(self, run: Run, prediction: torch.Tensor) -> None:
+        state = _state(run)
+        watched = not run.previewing and not run.canceled and run.live.preview_wanted()
+        estimate = _resident(run).family.step(state, prediction, estimate=watched)
+        if estimate is not None:
+            run.previewing = True
+            run.estimate = (estimate, state.index)
+
+    def save_due(self, run: Run) -> bool:
+        """Denoise thread. Whether enough steps and seconds have passed since the last save."""
+        every = self._settings.save_every_steps
+        if not every or not run.savable or _state(run).index - run.saved_step < every:
+            return False
+        return time.monotonic() - run.saved_time >= self._settings.save_every_seconds
+
+    def save(self, run: Run) -> Callable[[], None] | None:
+        """Denoise thread. Copy the state; what is returned packs and posts it, on the pack thread."""
+        state = _state(run)
+        try:
+            snapshot = saving.capture(state)
+        except saving.UnsavableError:
+            run.savable = False
+            return None
+        run.saved_step, run.saved_time = state.index, time.monotonic()
+        steps = len(state.timesteps)
+
+        def pack() -> None:
+            data = saving.pack(snapshot, run.ask.fingerprint())
+            if not run.canceled:
+                run.post(LatentsSaved(data=data, step=snapshot.index, steps=steps))
+
+        return pack
+
+    def preview(self, run: Run) -> Callable[[], None] | None:
+        """Denoise thread. What is returned makes the preview of the last step, on the pack thread."""
+        if run.estimate is None:
+            return None
+        estimate, step = run.estimate
+        run.estimate = None
+        resident = _resident(run)
+
+        def show() -> None:
+            try:
+                if run.canceled:
+                    return
+                if resident.look is None:
+                    with torch.no_grad():
+                        resident.look = resident.family.look(resident.pipeline)
+                data, (width, height) = pictures.preview(estimate, *resident.look)
+                run.live.report(
+                    Previewed(data=data, media_type="image/webp", width=width, height=height, step=step)
+                )
+            finally:
+                run.previewing = False
+
+        return show
+
+    @torch.no_grad()
+    def decode(self, run: Run) -> Callable[[], None]:
+        """Decode thread. Latents to a picture; what is returned encodes and posts it, on the pack thread."""
+        state, resident = _state(run), _resident(run)
+        run.tell(Phase.DECODING)
+        if not bool(torch.isfinite(state.latents).all()):
+            raise ArithmeticError("the numbers left the range of " + str(state.latents.dtype))
+        picture = resident.family.decode(resident.pipeline, state.latents, (state.width, state.height))
+
+        def pack() -> None:
+            run.tell(Phase.SAVING)
+            run.end(image_made(run, pictures.png(picture), picture.size, self.device))
+
+        return pack
+
+    def release(self, run: Run) -> None:
+        """Any thread. Let go of what the run holds."""
+        if run.resident is not None:
+            self.residents.release(run.resident)
+            run.resident = None
+        run.state = None
+
+
+def _state(run: Run) -> State:
+    assert run.state is not None
+    return run.state
+
+
+def _resident(run: Run) -> Resident:
+    assert run.resident is not None
+    return run.resident

@@ -44,7 +44,8 @@ class Trouble(Exception):  # noqa: N818 - it is what happened, not a kind of bug
     """A call that came to nothing.
 
     `ambiguous` = the provider may have taken and billed it; it must not be sent again by itself.
-    `billed` in US dollars. `open` = the call goes on at the provider, only our view of it broke.
+    `billed` in US dollars. `open` = the call goes on at the provider, only our view of it broke. `made` = the
+    provider did its work, and only the result is lost.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Trouble(Exception):  # noqa: N818 - it is what happened, not a kind of bug
         self.ambiguous = ambiguous
         self.billed = Decimal(0)
         self.open = False
+        self.made = False
 
     def failed(self) -> Failed:
         """The final event that says so."""

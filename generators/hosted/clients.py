@@ -1,0 +1,43 @@
+"""Builds one client per event loop: a connection pool that was born on one loop breaks on another."""
+
+import asyncio
+import ipaddress
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+C = TypeVar("C")
+
+
+class PerLoop(Generic[C]):
+    """The client of the running loop, built on first use."""
+
+    def __init__(self, build: Callable[[], C], close: Callable[[C], Awaitable[None]]) -> None:
+        self._build = build
+        self._close = close
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, C] = weakref.WeakKeyDictionary()
+
+    def get(self) -> C:
+        """Must be called on a running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = self._build()
+        return self._clients[loop]
+
+    async def close(self) -> None:
+        """Close this loop's client, if there is one."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await self._close(client)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether that address is on this machine, so that no proxy may stand between."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

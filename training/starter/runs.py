@@ -87,6 +87,12 @@ class Run:
         self.cpu_seconds = state["cpu_seconds"]
         return True
 
+    def begin_from(self, path: Path) -> None:
+        """Take the weights, and their average, of another run; the steps start anew."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+
     def save(self, name: str = "state.pt") -> None:
         """Write the whole state; a crash while writing leaves the old file."""
         state = {

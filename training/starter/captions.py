@@ -1,0 +1,322 @@
+"""The caption grammar: from a look to the sentence somebody might have typed for it.
+
+Unusual values are always said; everyday ones are left out now and then, and roles
+stand for what they imply. So an unsaid attribute means "something ordinary".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from training.starter import words
+from training.starter.looks import PLAIN, Look, random_look
+from training.starter.roles import ROLES, Role, roles_for
+
+_EVERYDAY: Final = {
+    "gender": ("woman", "man"),
+    "age": ("adult",),
+    "skin": ("light", "tan", "brown", "dark"),
+    "eyes": ("brown", "green", "blue"),
+    "glasses": ("none",),
+    "beard": ("none",),
+    "ears": ("round",),
+    "hat": ("none",),
+    "expression": ("happy", "neutral"),
+    "outfit": ("shirt", "suit", "hoodie"),
+    "prop": ("none",),
+    "scene": (PLAIN,),
+}
+_SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.9, "expression": 0.7}
+_SYLLABLES: Final = (
+    "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od".split("|")
+)
+
+
+def caption(look: Look, rng: random.Random, *, everything: bool = False) -> str:
+    """A caption for a look.
+
+    `everything` says each attribute plainly, without roles and without decoration; it is
+    what attributes are measured with.
+    """
+    if look.kind == "scene":
+        text = _scene_caption(look, rng)
+    elif look.kind == "object":
+        text = _object_caption(look, rng, everything=everything)
+    else:
+        text = _PersonCaption(look, rng, everything=everything).text()
+    return text if everything else _decorated(text, rng)
+
+
+def training_look(rng: random.Random) -> Look:
+    """A random look; a third of the persons are cast in a role, bakers stand in kitchens."""
+    from dataclasses import replace
+
+    look = random_look(rng)
+    if look.kind == "person" and rng.random() < 0.35:
+        role = rng.choice(ROLES)
+        gender = {"gender": role.gender} if role.gender else {}
+        look = replace(look, **dict(role.implies), **gender)
+    if look.prop == "muffins" and rng.random() < 0.4:
+        look = replace(look, scene="kitchen")
+    return look
+
+
+class _PersonCaption:
+    """One person's caption while it is being put together."""
+
+    def __init__(self, look: Look, rng: random.Random, *, everything: bool) -> None:
+        self.look = look
+        self.rng = rng
+        self.everything = everything
+        self.role = None if everything else self._chosen_role()
+        implied = {name for name, _ in self.role.implies} if self.role else set()
+        if self.role and self.role.gender:
+            implied.add("gender")
+        share = rng.choice((0.35, 0.7, 0.95))
+        self.said = {name for name in look.shown() if self._is_said(name, implied, share)}
+
+    def _chosen_role(self) -> Role | None:
+        fitting = roles_for(self.look)
+        return self.rng.choice(fitting) if fitting and self.rng.random() < 0.6 else None
+
+    def _is_said(self, name: str, implied: set[str], share: float) -> bool:
+        if self.everything:
+            return True
+        if name in implied:
+            return self.rng.random() < 0.25
+        value, look = getattr(self.look, name), self.look
+        if name == "style":
+            return value == "bald" or self.rng.random() < share
+        if name == "hair":
+            usual = look.age == "old" and value in {"grey", "white"}
+            everyday = value in {"black", "brown", "blonde", "red"} or usual
+            return not everyday or self.rng.random() < share
+        if value in _EVERYDAY.get(name, (value,)):
+            return self.rng.random() < share * _SAID_SHARE.get(name, 0.8)
+        return True
+
+    def text(self) -> str:
+        """The caption."""
+        rng = self.rng
+        have, wear = self._have(), self._wear()
+        rng.shuffle(have)
+        rng.shuffle(wear)
+        doing, where = self._doing(), self._where()
+        if rng.random() < 0.5:
+            return self._prose(have, wear, doing, where)
+        parts = [*have, *wear, *doing, *where]
+        if rng.random() < 0.5:
+            rng.shuffle(parts)
+        subject = self._subject()
+        if rng.random() < 0.85 or not parts:
+            parts.insert(0, subject)
+        elif rng.random() < 0.6 or "gender" in self.said or self.role:
+            parts.insert(rng.randrange(len(parts)), subject)
+        return (", " if rng.random() < 0.9 else " ").join(parts)
+
+    def _prose(
+        self, have: list[str], wear: list[str], doing: list[str], where: list[str]
+    ) -> str:
+        rng = self.rng
+        clauses = []
+        if have:
+            clauses.append(rng.choice(("with ", "with ", "who has ", "has ")) + listed(have))
+        if wear:
+            clauses.append(rng.choice(("wearing ", "in ", "dressed in ", "wears ")) + listed(wear))
+        clauses += doing
+        if rng.random() < 0.4:
+            rng.shuffle(clauses)
+        text = " ".join([self._subject(), *clauses])
+        if not where:
+            return text
+        return f"{where[0]}, {text}" if rng.random() < 0.15 else f"{text} {where[0]}"
+
+    def _subject(self) -> str:
+        look, rng = self.look, self.rng
+        adjectives = []
+        if "age" in self.said and rng.random() < 0.75:
+            adjectives.append(rng.choice(words.AGE[look.age]))
+            self.said.discard("age")
+        if "expression" in self.said:
+            adjectives.append(rng.choice(words.EXPRESSION_ADJECTIVES[look.expression]))
+        if "skin" in self.said:
+            adjectives.append(rng.choice(words.SKIN_ADJECTIVES[look.skin]))
+        rng.shuffle(adjectives)
+        noun = self._noun()
+        article = "an" if (adjectives + [noun])[0][0] in "aeiou" else "a"
+        phrase = " ".join([rng.choice((article, article, "the", "")), *adjectives, noun]).strip()
+        if "age" in self.said:
+            whose = "her" if look.gender == "woman" else "his"
+            phrase += " " + rng.choice(words.AGE_AFTER[look.age]).format(whose)
+        return self._named(phrase)
+
+    def _noun(self) -> str:
+        look, rng = self.look, self.rng
+        if self.role:
+            noun = rng.choice(self.role.words)
+            gendered = "gender" in self.said and not self.role.gender
+            return f"{'female' if look.gender == 'woman' else 'male'} {noun}" if gendered else noun
+        if "gender" not in self.said:
+            return rng.choice([*words.NOUNS["any"], *words.PERSON_WORDS])
+        noun = rng.choice(words.NOUNS[look.gender])
+        if rng.random() < 0.15 and not self.everything:
+            return f"{'female' if look.gender == 'woman' else 'male'} {rng.choice(words.PERSON_WORDS)}"
+        return noun
+
+    def _named(self, phrase: str) -> str:
+        rng = self.rng
+        if self.everything or rng.random() > 0.12:
+            return phrase
+        name = rng.choice(words.NAMES) if rng.random() < 0.5 else _unknown_word(rng)
+        pattern = rng.choice(("{name}, {phrase}", "{phrase} named {name}", "{name} the {bare}"))
+        bare = phrase.removeprefix("a ").removeprefix("an ").removeprefix("the ")
+        return pattern.format(name=name, phrase=phrase, bare=bare)
+
+    def _have(self) -> list[str]:
+        """What follows "with": hair, eyes, face and what is on it."""
+        look, rng, said = self.look, self.rng, self.said
+        phrases = self._hair()
+        if "skin" in said and rng.random() < 0.6:
+            phrases.append(rng.choice(words.SKIN[look.skin]))
+            said.discard("skin")
+        if "expression" in said and rng.random() < 0.6:
+            phrases.append(rng.choice(words.EXPRESSION[look.expression]))
+            said.discard("expression")
+        if "eyes" in said:
+            phrases.append(rng.choice(words.EYES[look.eyes]))
+        if "ears" in said and look.ears == "pointed":
+            phrases.append(rng.choice(words.EARS))
+        if "glasses" in said:
+            phrases += self._optional(look.glasses, words.GLASSES, "no glasses")
+        if "beard" in said and look.beard != "none":
+            colour = rng.choice(words.HAIR[look.hair])
+            phrases.append(_tidy(rng.choice(words.BEARD[look.beard]).format(colour)))
+        return phrases
+
+    def _hair(self) -> list[str]:
+        look, rng, said = self.look, self.rng, self.said
+        colour = rng.choice(words.HAIR[look.hair])
+        if "style" in said:
+            shown = colour if "hair" in said else ""
+            return [_tidy(rng.choice(words.STYLE[look.style]).format(shown))]
+        return [f"{colour} hair"] if "hair" in said and look.style != "bald" else []
+
+    def _optional(self, value: str, phrases: Sequence[str], without: str) -> list[str]:
+        if value != "none":
+            return [self.rng.choice(phrases)]
+        return [without] if not self.everything and self.rng.random() < 0.04 else []
+
+    def _wear(self) -> list[str]:
+        look, rng, said = self.look, self.rng, self.said
+        phrases = []
+        colour = rng.choice(words.COLOURS[look.cloth]) if "cloth" in said else ""
+        if "outfit" in said:
+            phrases.append(_tidy(rng.choice(words.OUTFIT[look.outfit]).format(colour)))
+        elif colour:
+            phrases.append(f"{colour} {rng.choice(('clothes', 'clothing', 'outfit'))}")
+        if "hat" in said:
+            choices = words.HAT[look.hat] if look.hat != "none" else ()
+            phrases += self._optional(look.hat, choices, "no hat")
+        return phrases
+
+    def _doing(self) -> list[str]:
+        if "prop" not in self.said or self.look.prop == "none":
+            return []
+        return [self.rng.choice(words.PROP[self.look.prop])]
+
+    def _where(self) -> list[str]:
+        look, rng = self.look, self.rng
+        if look.scene == PLAIN:
+            return [_before_wall(look, rng)] if "wall" in self.said else []
+        if "scene" not in self.said or (look.scene == "kitchen" and self._kitchen_is_clear()):
+            return []
+        return [in_scene(look.scene, rng)]
+
+    def _kitchen_is_clear(self) -> bool:
+        return self.look.prop == "muffins" and not self.everything and self.rng.random() < 0.4
+
+
+def listed(phrases: Sequence[str]) -> str:
+    """Phrases joined as in speech: "a, b and c"."""
+    if len(phrases) == 1:
+        return phrases[0]
+    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _tidy(phrase: str) -> str:
+    phrase = " ".join(phrase.split())
+    if phrase.startswith("a ") and phrase[2] in "aeiou":
+        phrase = "an " + phrase[2:]
+    if phrase.startswith("an ") and phrase[3] not in "aeiou":
+        phrase = "a " + phrase[3:]
+    return phrase
+
+
+def in_scene(scene: str, rng: random.Random) -> str:
+    """Where somebody is, as in "at the beach"."""
+    place = rng.choice(words.SCENE[scene])
+    draw = rng.random()
+    if draw < 0.12:
+        return f"{place} background"
+    if draw < 0.2:
+        return f"{place} in the background"
+    preposition = rng.choice(words.SCENE_PREPOSITIONS.get(scene, ("in the", "in the", "in a")))
+    praise = f"{rng.choice(words.PRAISE)} " if rng.random() < 0.15 else ""
+    return _tidy(f"{preposition} {praise}{place}").replace(" a a ", " a ")
+
+
+def _before_wall(look: Look, rng: random.Random) -> str:
+    colour = rng.choice(words.COLOURS[look.wall])
+    pattern = rng.choice(
+        ("on a {} background", "{} background", "in front of a {} wall", "plain {} background",
+         "before a {} wall", "with a {} background", "on {}")
+    )  # fmt: skip
+    return _tidy(pattern.format(colour))
+
+
+def _scene_caption(look: Look, rng: random.Random) -> str:
+    place = rng.choice(words.SCENE[look.scene])
+    praise = rng.choice(words.PRAISE) if rng.random() < 0.5 else ""
+    plain = _tidy(f"{praise} {place}")
+    draw = rng.random()
+    if draw < 0.3:
+        return plain
+    if draw < 0.6:
+        return _tidy(f"{rng.choice(('a', 'the', 'a'))} {plain}")
+    if draw < 0.85:
+        return _tidy(f"{rng.choice(words.SCENE_FRAMES)} {rng.choice(('the', 'a', ''))} {plain}")
+    return f"{in_scene(look.scene, rng)}, {rng.choice(('no people', 'nobody', 'landscape', 'empty'))}"
+
+
+def _object_caption(look: Look, rng: random.Random, *, everything: bool) -> str:
+    item = rng.choice(words.OBJECT[look.object])
+    article = rng.choice(("a", "a", "the", "one", ""))
+    praise = rng.choice(words.PRAISE) if rng.random() < 0.4 else ""
+    text = _tidy(f"{article} {praise} {item}")
+    if rng.random() < 0.25:
+        text = f"{rng.choice(words.FRAMES)} {text}"
+    if rng.random() < 0.2:
+        text += " " + rng.choice(("on a table", "on a plate", "close-up", "still life", "isolated"))
+    if look.scene != PLAIN:
+        return f"{text} {in_scene(look.scene, rng)}"
+    return f"{text} {_before_wall(look, rng)}" if everything or rng.random() < 0.45 else text
+
+
+def _unknown_word(rng: random.Random) -> str:
+    return "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(1, 3)))
+
+
+def _decorated(text: str, rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        text = f"{rng.choice(words.FRAMES)} {text}"
+    if rng.random() < 0.35:
+        extra = [rng.choice(words.FILLERS) for _ in range(rng.randint(1, 3))]
+        text = ", ".join([text, *extra] if rng.random() < 0.8 else [*extra, text])
+    if rng.random() < 0.15:
+        pieces = text.split(" ")
+        for _ in range(rng.randint(1, 3)):
+            pieces.insert(rng.randint(0, len(pieces)), _unknown_word(rng))
+        text = " ".join(pieces)
+    return text + ("." if rng.random() < 0.1 else "")

@@ -1,0 +1,159 @@
+"""The denoiser: a small conditional UNet on latents, trained on the velocity target.
+
+Knows noise levels, captions and latents; the text encoder is fixed at first and trained
+along in the joint stage.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from training.starter.autoencoder import LATENT_CHANNELS
+from training.starter.captions import caption
+from training.starter.latents import LatentCache, cached_look
+from training.starter.optimizers import optimizers_for
+from training.starter.runs import Plan, Run, StepLosses, draws
+from training.starter.text import HIDDEN, token_ids
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+UNSAID_SHARE = 0.12
+FACE_ROWS, FACE_COLUMNS, FACE_WEIGHT = slice(3, 12), slice(4, 12), 1.8
+
+
+def new_unet(latents: int = LATENT_CHANNELS, side: int = 16) -> UNet2DConditionModel:
+    """Untrained UNet of 5.6 million parameters; attention at half and quarter resolution."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=side,
+        in_channels=latents,
+        out_channels=latents,
+        block_out_channels=(64, 96, 128),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=HIDDEN,
+        attention_head_dim=(2, 4, 4),
+        norm_num_groups=16,
+    )
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Velocity prediction from pure noise: the last step has no signal at all.
+
+    Lin et al., "Common diffusion noise schedules and sample steps are flawed" (2023).
+    """
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+class Denoiser(nn.Module):
+    """UNet and text encoder together, as they are trained."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel, *, joint: bool) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text = text.requires_grad_(joint)
+        self.joint = joint
+
+    def forward(self, noisy: Tensor, times: Tensor, ids: Tensor) -> Tensor:
+        """Predicted velocity, shaped like `noisy`."""
+        with torch.set_grad_enabled(self.joint):
+            states = self.text(ids).last_hidden_state
+        return self.unet(noisy, times, encoder_hidden_states=states, return_dict=False)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the denoiser is trained on."""
+
+    cache: LatentCache
+    tokenizer: CLIPTokenizer
+    batch: int
+    half: bool = False
+
+
+def place_weights(side: int) -> Tensor:
+    """How much each latent position counts, (1, 1, side, side), mean 1: faces more."""
+    weights = torch.ones(1, 1, 16, 16)
+    weights[..., FACE_ROWS, FACE_COLUMNS] = FACE_WEIGHT
+    return nn.functional.interpolate(weights / weights.mean(), size=(side, side), mode="nearest")
+
+
+def captions_for(indices: list[int], rng: random.Random) -> list[str]:
+    """Fresh captions for cached pictures; some are empty, for guidance."""
+    return [
+        "" if rng.random() < UNSAID_SHARE
+        else caption(cached_look(index), rng, everything=rng.random() < 0.15)
+        for index in indices
+    ]  # fmt: skip
+
+
+def velocity_losses(
+    model: Denoiser, material: Material, scheduler: Any, draw: tuple[random.Random, torch.Generator]
+) -> StepLosses:
+    """Weighted squared error of the velocity at stratified noise levels."""
+    rng, generator = draw
+    count = material.batch
+    indices = [rng.randrange(len(material.cache)) for _ in range(count)]
+    clean = material.cache.pick(indices) / material.cache.deviation()
+    ids = token_ids(material.tokenizer, captions_for(indices, rng))
+    noise = torch.randn(clean.shape, generator=generator)
+    levels = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    times = (levels * 1000).long().clamp(max=999)
+    noisy = scheduler.add_noise(clean, noise, times)
+    wanted = scheduler.get_velocity(clean, noise, times)
+    with torch.autocast("cpu", torch.bfloat16, enabled=material.half):
+        made = model(noisy.contiguous(memory_format=torch.channels_last), times, ids)
+    squared = (made.float() - wanted).square()
+    loss = (squared * place_weights(clean.shape[-1])).mean()
+    return {"loss": loss, "mse": squared.mean().detach()}
+
+
+def denoiser_optimizers(model: Denoiser, rate: float, *, muon: bool) -> list[torch.optim.Optimizer]:
+    """Muon and AdamW for the UNet; for the text encoder the same at a third of the rate."""
+    outer = ("conv_in", "conv_out", "time_embedding")
+    chosen = optimizers_for(model.unet, rate=rate, decay=0.01, adam_names=outer, muon=muon)
+    if model.joint:
+        chosen += optimizers_for(model.text, rate=rate / 3, decay=0.01, adam_names=("embedding",))
+    return chosen
+
+
+def train_denoiser(
+    plan: Plan,
+    model: Denoiser,
+    material: Material,
+    *,
+    muon: bool = True,
+    every: Any = None,
+    start: Path | None = None,
+) -> Run:
+    """Train, resuming what the folder holds; else from `start`, a state of the stage before."""
+    run = Run(plan, model, denoiser_optimizers(model, plan.rate, muon=muon))
+    if not run.resume() and start is not None:
+        run.begin_from(start)
+    scheduler = new_scheduler()
+
+    def losses_of(step: int) -> StepLosses:
+        return velocity_losses(model, material, scheduler, draws(plan.seed + 5, step))
+
+    run.train(losses_of, every=every)
+    return run

@@ -1,0 +1,90 @@
+"""The trained parts of a run's folder, put together as the pipeline that is shipped.
+
+Knows which file holds what; averaged weights are used throughout.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from training.starter.autoencoder import new_autoencoder
+from training.starter.denoiser import Denoiser, new_scheduler, new_unet
+from training.starter.text import AttributeReader, new_text_encoder
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderTiny, StableDiffusionPipeline
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+
+def _state(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run that stage first")
+    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    return state
+
+
+def load_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer that the text stage wrote."""
+    from transformers import CLIPTokenizer
+
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    return tokenizer
+
+
+def load_autoencoder(folder: Path) -> AutoencoderTiny:
+    """The autoencoder with averaged weights, ready to encode and decode."""
+    model = new_autoencoder().to(memory_format=torch.channels_last)
+    model.load_state_dict(_state(folder / "autoencoder" / "state.pt")["average"])
+    decoder = folder / "decoder" / "state.pt"
+    if decoder.exists():
+        model.decoder.load_state_dict(_state(decoder)["average"])
+    return model.requires_grad_(False).eval()
+
+
+def load_text(folder: Path) -> CLIPTextModel:
+    """The text encoder after its own stage."""
+    reader = AttributeReader(new_text_encoder(load_tokenizer(folder)))
+    reader.load_state_dict(_state(folder / "text" / "state.pt")["average"])
+    return reader.encoder
+
+
+def load_denoiser(folder: Path, stage: str) -> Denoiser:
+    """UNet and text encoder after a stage ("denoiser" or "joint"), averaged weights."""
+    model = Denoiser(new_unet(), new_text_encoder(load_tokenizer(folder)), joint=False)
+    model.load_state_dict(_state(folder / stage / "state.pt")["average"])
+    return model.eval()
+
+
+def scaled(model: AutoencoderTiny, deviation: float) -> AutoencoderTiny:
+    """The autoencoder with the factor that gives its latents a deviation of 1."""
+    model.register_to_config(scaling_factor=1.0 / deviation)
+    return model
+
+
+def pipeline(model: Denoiser, autoencoder: AutoencoderTiny, folder: Path) -> StableDiffusionPipeline:
+    """The parts as a standard pipeline in float32."""
+    from diffusers import StableDiffusionPipeline
+
+    made = StableDiffusionPipeline(
+        vae=autoencoder,
+        text_encoder=model.text,
+        tokenizer=load_tokenizer(folder),
+        unet=model.unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def averaged_into(model: Denoiser, average: dict[str, Tensor]) -> Denoiser:
+    """A copy of the model with averaged weights, for sampling while training goes on."""
+    copy = Denoiser(new_unet(), type(model.text)(model.text.config), joint=False)
+    copy.load_state_dict(average)
+    return copy.eval()

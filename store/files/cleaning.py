@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms
 
 from store.files import containers, renditions
 from store.files.containers import ContainerError, Incomplete, MediaType, TooManyParts
@@ -21,8 +21,18 @@ from store.files.marking import read_marking
 from store.files.refusals import RefusalCode, UploadRefused, too_many_pixels
 
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
-_JPEG_COMMENT, _JPEG_APPLICATION = 0xFE, range(0xE0, 0xF0)
+_JPEG_COMMENT, _JPEG_APPLICATION, _JPEG_SCAN = 0xFE, range(0xE0, 0xF0), b"\xda"
+_MAX_SCANS = 100  # encoders write about ten; each costs a pass over the whole picture
 _JPEG_NEEDED = ((0xE0, b"JFIF\0"), (0xE1, b"Exif\0"), (0xE2, b"ICC_PROFILE\0"), (0xEE, b"Adobe"))
+_TURNS = {  # EXIF 2.32 §4.6.4 A, tag Orientation: what brings the stored rows upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _MAX_PROFILE_BYTES = 4 * 1024 * 1024
 _SRGB = ImageCms.createProfile("sRGB")
 _OPAQUE = (255, 255)
@@ -94,6 +104,8 @@ def _open(data: bytes, media_type: MediaType, rules: Rules) -> tuple[Image.Image
     _check_size(width, height, rules)
     if containers.frames(data, media_type, found) > 1:
         raise UploadRefused(RefusalCode.ANIMATED)
+    if media_type is MediaType.JPEG and sum(part.kind == _JPEG_SCAN for part in found) > _MAX_SCANS:
+        raise UploadRefused(RefusalCode.TOO_DEMANDING, detail="too many scans")
     image = _load(needed(data, media_type, found), media_type)
     if media_type is MediaType.PNG and (profile := _png_profile(data, found)) is not None:
         image.info["icc_profile"] = profile
@@ -127,24 +139,24 @@ def _plain(image: Image.Image) -> Image.Image:
     """Upright, sRGB, RGB or RGBA, and nothing but pixels."""
     profile = image.info.get("icc_profile")
     image = _upright(image)
-    has_alpha = image.has_transparency_data
-    if image.mode == "I;16" and not has_alpha:  # Pillow's own conversion clips at 255 instead of scaling
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if image.mode == "I;16":  # Pillow's own conversion clips at 255 instead of scaling
         image = Image.frombytes("L", image.size, image.tobytes("raw", "I;16B")[0::2])
     colour = _to_srgb(image, profile)
-    if has_alpha:
-        alpha = image.convert("RGBA").getchannel("A")
-        if alpha.getextrema() != _OPAQUE:
-            colour.putalpha(alpha)
+    if alpha is not None and alpha.getextrema() != _OPAQUE:
+        colour.putalpha(alpha)
     bare = Image.new(colour.mode, colour.size)
     bare.paste(colour)
     return bare
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF asks. Only that one value is read: rewriting the rest could fail on odd tags."""
     try:
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 -- broken EXIF is the sender's; the pixels are sound and are taken as they lie
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

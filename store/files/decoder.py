@@ -26,6 +26,7 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from store.files.decoder_child import main; main()"
 )
 _START_SECONDS = 60  # on a busy machine; half a second is usual
+_DYING_SECONDS = 1
 _LARGEST_REPLY = 256 * MIB
 
 
@@ -119,6 +120,12 @@ class _Child:
                 self.process.kill()
         await self.process.communicate()
 
+    async def end_of_its_own(self) -> None:
+        """Let a process that has closed its pipe die by itself, so that its exit status tells why; then as `end`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), _DYING_SECONDS)
+        await self.end()
+
 
 class Decoder:
     """A small pool of warm children. One per server; `aclose` it at the end.
@@ -188,7 +195,7 @@ class Decoder:
                 await child.end()
                 raise UploadRefused(RefusalCode.TOO_DEMANDING, detail="out of time") from error
             except (asyncio.IncompleteReadError, ConnectionError, frames.BadFrame) as error:
-                await child.end()
+                await child.end_of_its_own()
                 raise _lost(child, error) from error
         replies.raise_refusal(reply[0])
         return reply

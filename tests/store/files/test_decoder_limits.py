@@ -1,0 +1,274 @@
+"""What a hostile or unlucky upload can do to the decoder, and to the process that uses it: nothing lasting."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from store.files.decoder import Decoder, DecoderLimits, DecoderUnavailable
+from store.files.refusals import MIB, RefusalCode, UploadRefused
+from tests.store.files import pictures
+
+pytestmark = [
+    pytest.mark.asyncio,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals and resource limits are POSIX"),
+]
+
+
+@asynccontextmanager
+async def running(**limits: float) -> AsyncIterator[Decoder]:
+    decoder = Decoder(DecoderLimits(**limits))  # type: ignore[arg-type]  # ints stand for floats here
+    try:
+        await decoder.warm()
+        yield decoder
+    finally:
+        await decoder.aclose()
+
+
+def child_pid(decoder: Decoder) -> int:
+    (child,) = decoder._idle
+    return child.process.pid
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def peak() -> int:
+    """The most memory this process has held, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found.group(1)) * 1024
+
+
+def peak_from_now() -> int:
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
+def environment_and_files(pid: int) -> tuple[bytes, list[str]]:
+    process = Path(f"/proc/{pid}")
+    return (process / "environ").read_bytes(), [str(link.readlink()) for link in (process / "fd").iterdir()]
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 -- what happens is in another process
+            await asyncio.sleep(0)
+
+
+async def begun(decoder: Decoder, data: bytes) -> asyncio.Task[object]:
+    """A call that has taken its child and waits for the answer."""
+    call: asyncio.Task[object] = asyncio.create_task(decoder.clean(data))
+    await until(lambda: not decoder._idle)
+    return call
+
+
+async def test_child_killed_midway_is_a_refusal_and_the_next_upload_succeeds() -> None:
+    async with running() as decoder:
+        pid = child_pid(decoder)
+        os.kill(pid, signal.SIGSTOP)
+        call = await begun(decoder, pictures.png())
+        os.kill(pid, signal.SIGKILL)
+
+        with pytest.raises(UploadRefused) as refused:
+            await call
+        clean = await decoder.clean(pictures.png())
+
+        assert refused.value.code is RefusalCode.DECODER_LOST
+        assert clean.looks.width == 48
+        assert child_pid(decoder) != pid
+
+
+async def test_child_killed_between_uploads_is_replaced_unnoticed() -> None:
+    async with running() as decoder:
+        pid = child_pid(decoder)
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: decoder._idle[0].process.returncode is not None)
+
+        assert (await decoder.clean(pictures.png())).looks.width == 48
+
+
+async def test_child_that_hangs_is_killed_at_the_wall_limit() -> None:
+    async with running(wall_seconds=0.2) as decoder:
+        pid = child_pid(decoder)
+        os.kill(pid, signal.SIGSTOP)
+
+        with pytest.raises(UploadRefused) as refused:
+            await decoder.clean(pictures.png())
+
+        assert refused.value.code is RefusalCode.TOO_DEMANDING
+        assert is_gone(pid)
+    async with running() as decoder:
+        assert (await decoder.clean(pictures.png())).looks.width == 48
+
+
+async def test_cancelled_call_kills_its_child_and_frees_its_turn() -> None:
+    async with running() as decoder:
+        pid = child_pid(decoder)
+        os.kill(pid, signal.SIGSTOP)
+        call = await begun(decoder, pictures.png())
+        call.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        assert is_gone(pid)
+        assert (await decoder.clean(pictures.png())).looks.width == 48
+
+
+async def test_upload_that_needs_too_much_time_ends_at_the_cpu_limit() -> None:
+    slow = pictures.many_scans(pictures.jpeg(pictures.quadrants((4000, 4000)), progressive=True), 90)
+    async with running(cpu_seconds=0) as decoder:
+        with pytest.raises(UploadRefused) as refused:
+            await decoder.clean(slow)
+
+        assert refused.value.code is RefusalCode.TOO_DEMANDING
+        assert (await decoder.clean(pictures.png())).looks.width == 48
+
+
+async def test_upload_that_needs_too_much_memory_is_refused_and_the_child_lives() -> None:
+    large = pictures.png(Image.new("RGB", (6000, 6000)), compress_level=1)
+    async with running(memory_bytes=330 * MIB) as decoder:
+        pid = child_pid(decoder)
+        with pytest.raises(UploadRefused) as refused:
+            await decoder.clean(large)
+
+        assert refused.value.code is RefusalCode.TOO_DEMANDING
+        assert (await decoder.clean(pictures.png())).looks.width == 48
+        assert child_pid(decoder) == pid
+
+
+async def test_largest_allowed_picture_fits_into_the_limits() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = pictures.quadrants((8000, 5000))
+    image.putalpha(200)
+    data = pictures.png(image, exif=exif, icc_profile=pictures.swapped_profile(), compress_level=1)
+    async with running() as decoder:
+        clean = await decoder.clean(data)
+
+    assert (clean.looks.width, clean.looks.height) == (5000, 8000)
+
+
+async def test_lower_limits_are_named_in_the_refusals() -> None:
+    async with running(max_bytes=2 * MIB, max_pixels=1_000_000, max_side=900) as decoder:
+        with pytest.raises(UploadRefused) as too_large:
+            await decoder.clean(bytes(2 * MIB + 1))
+        with pytest.raises(UploadRefused) as too_long:
+            await decoder.clean(pictures.raw_png((901, 1), 8, 0, bytes(901)))
+
+    assert str(too_large.value) == "File too large. Maximum size is 2MB"
+    assert str(too_long.value) == (
+        "The picture has too many pixels (901x1). At most 1 megapixels and 900 pixels along one side are read. "
+        "Scale it down and upload that."
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_bombs_do_not_grow_the_calling_process() -> None:
+    bombs = [
+        pictures.bomb(13_000),
+        pictures.bomb(14_000),
+        pictures.overfull_png(64 * MIB),
+        pictures.bomb(6_300),
+    ]
+
+    async with running() as decoder:
+        before = peak_from_now()
+        codes: list[RefusalCode | None] = []
+        for bomb in bombs:
+            try:
+                await decoder.clean(bomb)
+                codes.append(None)
+            except UploadRefused as refused:
+                codes.append(refused.code)
+
+        assert codes == [RefusalCode.TOO_MANY_PIXELS, RefusalCode.TOO_MANY_PIXELS, None, None]
+        assert peak() - before < 20 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_child_knows_nothing_of_the_server() -> None:
+    async with running() as decoder:
+        pid = child_pid(decoder)
+        environment, links = environment_and_files(pid)
+
+    assert environment == b"OPENBLAS_NUM_THREADS=1\0"
+    assert all(link.startswith(("pipe:", "socket:")) or link == "/dev/null" for link in links)
+
+
+async def test_child_is_replaced_after_its_share_of_files() -> None:
+    async with running(files_per_child=2) as decoder:
+        pids = {child_pid(decoder)}
+        for _ in range(2):
+            await decoder.clean(pictures.png())
+
+        assert not decoder._idle
+        assert all(is_gone(pid) for pid in pids)
+        await decoder.clean(pictures.png())
+        assert child_pid(decoder) not in pids
+
+
+async def test_calls_wait_their_turn_for_one_child() -> None:
+    async with running() as decoder:
+        pid = child_pid(decoder)
+        clean = await asyncio.gather(*(decoder.clean(pictures.png()) for _ in range(8)))
+
+        assert [image.looks.width for image in clean] == [48] * 8
+        assert child_pid(decoder) == pid
+
+
+async def test_warm_decoder_reports_the_limits_that_hold() -> None:
+    async with running() as decoder:
+        guards = set(await decoder.warm())
+
+    expected = {"core", "file size", "processes", "descriptors", "cpu"}
+    if sys.platform == "linux":
+        expected |= {"memory"} | ({"uid"} if os.geteuid() == 0 else set())
+    assert guards == expected
+
+
+async def test_closed_decoder_ends_its_children_and_says_so() -> None:
+    decoder = Decoder()
+    await decoder.warm()
+    pid = child_pid(decoder)
+
+    await decoder.aclose()
+
+    assert is_gone(pid)
+    with pytest.raises(DecoderUnavailable):
+        await decoder.clean(pictures.png())
+
+
+async def test_decoder_that_cannot_start_blames_no_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder()
+    monkeypatch.setattr("store.files.decoder._PROGRAM", "raise SystemExit(3)")
+
+    with pytest.raises(DecoderUnavailable):
+        await decoder.clean(pictures.png())
+
+    monkeypatch.undo()
+    assert (await decoder.clean(pictures.png())).looks.width == 48
+    await decoder.aclose()
+
+
+async def test_server_pipe_closed_ends_the_child() -> None:
+    async with running() as decoder:
+        (child,) = decoder._idle
+        assert child.process.stdin is not None
+        child.process.stdin.close()
+
+        async with asyncio.timeout(10):
+            assert await child.process.wait() == 0

@@ -11,14 +11,13 @@ import dataclasses
 import enum
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
-BROADCAST = "broadcast"  # where a session's `info` carries the Broadcast that its commits feed
-_CHANGES = "changes"
+from store.database.sessions import Database, after_commit
+
+_BROADCAST = "likeness.broadcast"  # where a session's `info` carries the Broadcast that its commits feed
+_CHANGES = "likeness.changes"
 
 
 class Topic(enum.Enum):
@@ -89,6 +88,10 @@ class Broadcast:
         self._slots: dict[uuid.UUID | Topic, set[Slot]] = {}
         self._outlets: list[Callable[[Change], None]] = []
 
+    def attach(self, db: Database) -> None:
+        """Publish from now on what sessions of this Database commit."""
+        db.sessions.configure(info={_BROADCAST: self})
+
     def publish(self, change: Change) -> None:
         """Tell everybody here and, through the outlets, everybody elsewhere. After the commit, never before."""
         self.deliver(change)
@@ -130,31 +133,23 @@ class Broadcast:
 
 
 def changed(session: AsyncSession, change: Change) -> None:
-    """Publish `change` when the session commits, and forget it when the session rolls back.
+    """Publish `change` when the session's `begin()` block has committed, and never otherwise.
 
-    Changes of one job merge. A session without a Broadcast in its `info` publishes nothing.
+    Changes of one job merge. Without a Broadcast attached to the session's Database nothing is published.
     """
     pending: dict[uuid.UUID | None, Change] | None = session.info.get(_CHANGES)
     if pending is None:
         pending = session.info[_CHANGES] = {}
-        event.listen(session.sync_session, "after_commit", _publish)
-        event.listen(session.sync_session, "after_soft_rollback", _forget)
+        after_commit(session, lambda: _publish(session))
     before = pending.get(change.job_id, change)
     pending[change.job_id] = dataclasses.replace(
         change, queued=change.queued or before.queued, canceled=change.canceled or before.canceled
     )
 
 
-def _publish(session: Session) -> None:
-    pending: dict[Any, Change] = session.info[_CHANGES]
-    broadcast: Broadcast | None = session.info.get(BROADCAST)
-    changes = list(pending.values())
-    pending.clear()
-    for change in changes if broadcast is not None else ():
-        assert broadcast is not None
-        broadcast.publish(change)
-
-
-def _forget(session: Session, _previous: object) -> None:
-    if not session.in_nested_transaction():
-        session.info[_CHANGES].clear()
+def _publish(session: AsyncSession) -> None:
+    pending: dict[uuid.UUID | None, Change] = session.info.pop(_CHANGES)
+    broadcast: Broadcast | None = session.info.get(_BROADCAST)
+    if broadcast is not None:
+        for change in pending.values():
+            broadcast.publish(change)

@@ -135,13 +135,14 @@ class Turn(Table):
 class TaskProgress(Table):
     """Where running tasks stand, for servers that do not run them. UNLOGGED: a crash may empty it.
 
-    `tick` counts within `revision` of the job; `watched_until` = somebody wants previews until then.
+    No foreign key: its check would make a flush wait for locked tasks. A row counts only while the task runs with
+    this `fence`. `tick` counts within `revision` of the job; `watched_until` = somebody wants previews until then.
     """
 
     __tablename__ = "task_progress"
     __table_args__ = {"prefixes": ["UNLOGGED"]}
 
-    task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    task_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     fence: Mapped[Big]
     revision: Mapped[Big] = mapped_column(server_default="0")
     phase: Mapped[str] = mapped_column(String(32))

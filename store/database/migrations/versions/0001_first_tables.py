@@ -653,9 +653,6 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock()"), nullable=False
         ),
-        sa.ForeignKeyConstraint(
-            ["task_id"], ["tasks.id"], name=op.f("fk_task_progress_task_id_tasks"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("task_id", name=op.f("pk_task_progress")),
         prefixes=["UNLOGGED"],
     )

@@ -1,0 +1,101 @@
+"""The end of a picture's making: marked, looked at, kept, and its variant a DRAFT."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from executor.models import Models
+from generators.catalog import Provider
+from generators.events import ImageMade
+from generators.spec import Conditioning, ConditioningKind
+from store.base_image import settle
+from store.database.tables import ImageSource, Variant, VariantPurpose, VariantStatus
+from store.files.containers import MediaType
+from store.files.marking import Facts, mark
+from store.files.renditions import Renditions
+from store.files.vault import Vault
+from store.pictures import Picture, keep_picture, store_bytes
+from store.queue import Claim, Held, finish
+
+Render = Callable[[bytes], Awaitable[Renditions]]
+_SHOWN = ("prompt", "negative_prompt", "width", "height", "seed", "guidance", "determinism", "quality")
+_NAMES = {"negative_prompt": "negativePrompt"}
+
+
+class Finisher:
+    """Keeps finished pictures. `render` makes the quick looks (`Decoder.render` in the server)."""
+
+    def __init__(self, vault: Vault, models: Models, render: Render) -> None:
+        self._vault = vault
+        self._models = models
+        self._render = render
+
+    async def prepare(self, event: ImageMade, claim: Claim) -> Picture:
+        """Mark the picture "made by AI", make its quick looks and put all bytes into the vault."""
+        media_type = MediaType(event.media_type)
+        composite = any(item.kind is ConditioningKind.INIT_IMAGE for item in event.facts.conditioning)
+        facts = Facts(
+            parameters=parameters_of(event, claim.spec),
+            composite=composite,
+            system=event.facts.model,
+            system_version=event.facts.model_version,
+        )
+        marked = await asyncio.to_thread(mark, event.data, media_type, facts)
+        return await store_bytes(self._vault, marked, media_type, await self._render(marked))
+
+    async def keep(self, session: AsyncSession, held: Held, event: ImageMade, picture: Picture) -> None:
+        """Write the rows: file, variant, task, job, subject."""
+        variant = held.variant
+        if variant is None:
+            raise ValueError("A picture was made for a task without a variant.")
+        file = await keep_picture(session, variant.owner_id, picture)
+        variant.file_id = file.id
+        self._describe(variant, event, held.task.spec)
+        variant.width, variant.height = picture.width, picture.height
+        variant.status = VariantStatus.DRAFT
+        variant.finished_at = func.clock()
+        await finish(session, held)
+        if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
+            await session.flush()
+            await settle(session, variant.subject_id)
+        if event.facts.duration_ms:
+            self._models.measured(event.facts.model, event.facts.duration_ms / 1000)
+
+    def _describe(self, variant: Variant, event: ImageMade, spec: Mapping[str, Any]) -> None:
+        facts = event.facts
+        variant.source = self._source(facts.model)
+        variant.model_key = facts.model
+        variant.model_version = facts.model_version
+        variant.parameters = {**variant.parameters, **parameters_of(event, spec)}
+        variant.conditioning = [conditioning_json(item) for item in facts.conditioning]
+        variant.seed = facts.seed if facts.seed is not None else variant.seed
+        variant.generation_time_ms = facts.duration_ms
+        if variant.composed_prompt is None:
+            variant.composed_prompt = spec.get("prompt")
+        if facts.cost is not None:
+            variant.cost_usd = facts.cost
+        variant.provider_job_id = facts.provider_job_id or variant.provider_job_id
+        variant.fallback_from = facts.fallback_from
+
+    def _source(self, key: str) -> ImageSource:
+        model = self._models.get(key)
+        if model is None or model.provider is Provider.LOCAL:
+            return ImageSource.LOCAL
+        return ImageSource.STOCK if model.provider is Provider.PEXELS else ImageSource.CLOUD
+
+
+def parameters_of(event: ImageMade, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for and what really ran, as shown to users and written into the file; no times, no ids."""
+    asked = {_NAMES.get(name, name): spec[name] for name in _SHOWN if spec.get(name) is not None}
+    ran: dict[str, Any] = {"model": event.facts.model, "steps": event.facts.steps}
+    if event.facts.seed is not None:
+        ran["seed"] = event.facts.seed
+    return {**asked, **ran, **event.facts.parameters}
+
+
+def conditioning_json(item: Conditioning) -> dict[str, Any]:
+    """One conditioning as the variant keeps it."""
+    return {"kind": item.kind.value, "weight": item.weight, "sourceId": item.source_id}

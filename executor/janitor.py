@@ -1,0 +1,75 @@
+"""Looks after what nobody holds: tasks of dead servers, saved states of ended tasks, the depth of the queue."""
+
+import structlog
+from sqlalchemy import select, text, update
+
+from executor.metrics import Observer
+from executor.models import Models
+from executor.recorder import Tools, drop_latents
+from store.database.tables import FINAL, Task
+from store.queue import depths, expired, running, take_back
+
+log = structlog.get_logger(__name__)
+
+_DURATIONS = text("""
+SELECT model_key, generation_time_ms FROM (
+  SELECT model_key, generation_time_ms, id FROM variants
+  WHERE generation_time_ms > 0 AND model_key IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 200
+) AS newest ORDER BY id
+""")
+
+
+class Janitor:
+    """Everything here may be done by several servers at once and again after a crash."""
+
+    def __init__(self, tools: Tools, observer: Observer) -> None:
+        self._tools = tools
+        self._observer = observer
+        self._lanes: set[str] = set()
+
+    async def take_over(self) -> int:
+        """Put a dead predecessor's tasks back into the queue, however fresh their leases; returns how many."""
+        async with self._tools.db.session() as session:
+            orphans = await running(session)
+        for orphan in orphans:
+            async with self._tools.db.begin() as session:
+                await take_back(session, orphan)
+        return len(orphans)
+
+    async def sweep(self) -> None:
+        """One round: expired leases, saved states, depths."""
+        async with self._tools.db.session() as session:
+            orphans = await expired(session)
+        for orphan in orphans:
+            async with self._tools.db.begin() as session:
+                taken = await take_back(session, orphan)
+            log.info("lease ran out", task=str(orphan.task_id), taken_back=taken)
+        await self._drop_saved_states()
+        await self._observe_depths()
+
+    async def learn_durations(self, models: Models) -> None:
+        """Remember how long pictures took before this start."""
+        async with self._tools.db.session() as session:
+            rows = await session.execute(_DURATIONS)
+        for key, milliseconds in rows:
+            models.measured(key, milliseconds / 1000)
+
+    async def _drop_saved_states(self) -> None:
+        async with self._tools.db.session() as session:
+            ended = await session.execute(
+                select(Task.id, Task.latents)
+                .where(Task.latents.is_not(None), Task.state.in_(FINAL))
+                .limit(100)
+            )
+        for task_id, sha256 in ended.tuples().all():
+            async with self._tools.db.begin() as session:
+                await session.execute(update(Task).where(Task.id == task_id).values(latents=None))
+            if sha256 is not None:
+                await drop_latents(self._tools, sha256)
+
+    async def _observe_depths(self) -> None:
+        async with self._tools.db.session() as session:
+            waiting = await depths(session)
+        self._lanes |= waiting.keys()
+        for lane in self._lanes:
+            self._observer.queue_depth(lane, waiting.get(lane, 0))

@@ -1,0 +1,205 @@
+"""Turns what happened into rows: each durable event is one transaction behind the fence.
+
+Pulling is the barrier: the runner asks the generator for the next event only after `record` returned. Doing
+an event twice is the same as doing it once, so a commit whose fate is unknown may be repeated.
+"""
+
+import dataclasses
+import random
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from executor.board import Board
+from executor.finishing import Finisher
+from executor.patience import persistently
+from generators.events import (
+    CallAccepted,
+    CallEnded,
+    CallIntended,
+    CallUnknown,
+    Downloaded,
+    Event,
+    Failed,
+    FailureKind,
+    ImageMade,
+    LatentsSaved,
+    TextGrown,
+    TextMade,
+)
+from store.database.ids import new_id
+from store.database.sessions import Database
+from store.database.tables import CallState, ProviderCall, Task
+from store.files.vault import Vault
+from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
+
+CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
+Write = Callable[[AsyncSession, Held], Awaitable[None]]
+
+
+class Recorder:
+    """Writes the events of one run. `text` grows with what was said, so that repeating a write changes nothing."""
+
+    def __init__(self, tools: "Tools", claim: Claim, text: str = "") -> None:
+        self._tools = tools
+        self._claim = claim
+        self._text = text
+        self.outcome: str | None = None
+
+    async def record(self, event: Event) -> None:
+        """Commit what `event` means; sets `outcome` when it was the final one.
+
+        Raises:
+            LeaseLostError: nothing was written; the run must stop.
+            TypeError: nothing is kept for such an event.
+        """
+        match event:
+            case LatentsSaved():
+                await self._save_latents(event)
+            case CallIntended() | CallAccepted() | CallEnded() | CallUnknown():
+                await self._write(lambda session, held: self._note_call(session, held, event))
+            case TextGrown():
+                await self._grow(event)
+            case ImageMade():
+                await self._keep_image(event)
+            case TextMade() | Downloaded():
+                await self._write(finish)
+                self.outcome = "SUCCEEDED"
+            case Failed():
+                await self._fail(event)
+            case _:
+                raise TypeError(f"Nothing is kept for {type(event).__name__}.")
+
+    async def _write(self, write: Write) -> None:
+        """One transaction: the fence, the write, the commit; then the board learns the new revision."""
+
+        async def once() -> int | None:
+            async with self._tools.db.begin() as session:
+                held = await hold(session, self._claim)
+                await write(session, held)
+                return held.job.revision if held.job is not None else None
+
+        revision = await persistently(once)
+        if revision is not None and self._claim.job_id is not None:
+            self._tools.board.committed(self._claim.job_id, revision)
+
+    async def _save_latents(self, event: LatentsSaved) -> None:
+        stored = await self._tools.vault.put_async(event.data)
+        before: list[str] = []
+
+        async def write(_session: AsyncSession, held: Held) -> None:
+            if held.task.latents is not None and held.task.latents != stored.sha256:
+                before.append(held.task.latents)
+            held.task.latents, held.task.latents_step = stored.sha256, event.step
+            held.task.advanced = True
+
+        await self._write(write)
+        for sha256 in set(before):
+            await drop_latents(self._tools, sha256)
+
+    async def _note_call(
+        self, session: AsyncSession, held: Held, event: CallIntended | CallAccepted | CallEnded | CallUnknown
+    ) -> None:
+        if isinstance(event, CallIntended):
+            await _intend(session, held, event)
+            return
+        call = await session.scalar(
+            select(ProviderCall)
+            .where(ProviderCall.task_id == held.task.id, ProviderCall.key == event.key)
+            .execution_options(populate_existing=True)
+        )
+        if call is None:
+            raise ValueError(f"The call {event.key!r} was never intended.")
+        call.updated_at = func.clock()
+        match event:
+            case CallAccepted():
+                call.state, call.provider_id = CallState.ACCEPTED, event.provider_id
+                if held.variant is not None:
+                    held.variant.provider_job_id = event.provider_id
+            case CallEnded():
+                _bill(held, event.cost - (call.cost or Decimal(0)))
+                call.state = CallState.SUCCEEDED if event.succeeded else CallState.FAILED
+                call.cost = event.cost
+            case CallUnknown():
+                call.state, call.words = CallState.UNKNOWN, event.words
+        held.task.advanced = True
+        if held.job is not None:
+            revise(session, held.job)
+
+    async def _grow(self, event: TextGrown) -> None:
+        text = self._text + event.text
+
+        async def write(session: AsyncSession, held: Held) -> None:
+            held.task.advanced = True
+            if held.job is not None:
+                held.job.text = text
+                revise(session, held.job)
+
+        await self._write(write)
+        self._text = text
+
+    async def _keep_image(self, event: ImageMade) -> None:
+        finisher = self._tools.finisher
+        picture = await finisher.prepare(event, self._claim)
+        await self._write(lambda session, held: finisher.keep(session, held, event, picture))
+        self.outcome = "SUCCEEDED"
+
+    async def _fail(self, event: Failed) -> None:
+        failure = Failure(
+            code=event.kind.value,
+            message=event.words,
+            retryable=event.retryable,
+            retry_after=event.retry_after,
+        )
+        policy = RetryPolicy(max_tries=self._tools.max_tries, noise=self._tools.randomness.random())
+
+        async def write(session: AsyncSession, held: Held) -> None:
+            again = await fail(session, held, failure, policy)
+            if event.kind in CLOSING and event.retry_after and held.task.lane != "local":
+                await close_lane(session, held.task.lane, seconds=event.retry_after, reason=event.words)
+            self.outcome = "RETRIED" if again else "FAILED"
+
+        await self._write(write)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What recording needs. `randomness` spreads retries; tests inject their own."""
+
+    db: Database
+    vault: Vault
+    board: Board
+    finisher: Finisher
+    max_tries: int = 5
+    randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
+
+
+async def drop_latents(tools: Tools, sha256: str) -> None:
+    """Delete a saved state that no task refers to any more."""
+    async with tools.db.session() as session:
+        used = await session.scalar(select(Task.id).where(Task.latents == sha256).limit(1))
+    if used is None:
+        await tools.vault.delete_async(sha256)
+
+
+async def _intend(session: AsyncSession, held: Held, event: CallIntended) -> None:
+    row = insert(ProviderCall).values(
+        id=new_id(),
+        task_id=held.task.id,
+        key=event.key,
+        provider=event.provider,
+        model=event.model,
+        estimate=event.estimate,
+    )
+    await session.execute(row.on_conflict_do_nothing(index_elements=["task_id", "key"]))
+
+
+def _bill(held: Held, cost: Decimal) -> None:
+    """Add a call's cost once: repeating the event adds nothing."""
+    if held.job is not None:
+        held.job.cost_usd += cost
+    if held.variant is not None:
+        held.variant.cost_usd = (held.variant.cost_usd or Decimal(0)) + cost

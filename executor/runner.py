@@ -1,0 +1,140 @@
+"""Runs one claimed task from its first row to its last: drives the generator, event by event."""
+
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from executor.board import RunLive
+from executor.models import Models
+from executor.patience import persistently
+from executor.recorder import Recorder, Tools
+from executor.specs import from_json
+from generators.events import Event, Failed, FailureKind
+from generators.generator import Known, KnownCall, KnownLatents
+from generators.spec import Spec
+from store.database.sessions import settled
+from store.database.tables import CallState, Job, ProviderCall
+from store.files.vault import FileMissing, Vault
+from store.queue import Claim, LeaseLostError, begin
+
+log = structlog.get_logger(__name__)
+UNEXPECTED = "Something went wrong here that was not foreseen; the log of the server says more."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one run starts from."""
+
+    spec: Spec
+    known: Known
+
+
+class Runner:
+    """Runs tasks, one call of `run` each."""
+
+    def __init__(self, tools: Tools, models: Models) -> None:
+        self._tools = tools
+        self._models = models
+
+    async def run(self, claim: Claim) -> str:
+        """Do a claimed task to its end; returns its outcome (see Observer.task_ended).
+
+        Cancel the calling task to stop it: then nothing more is written, and the task is left as it stands.
+        """
+        live = self._tools.board.open(claim)
+        started = time.monotonic()
+        with structlog.contextvars.bound_contextvars(
+            request_id=claim.request_id, job=str(claim.job_id), task=str(claim.task_id)
+        ):
+            try:
+                outcome = await self._run(claim, live)
+            except LeaseLostError:
+                outcome = "LOST"
+            finally:
+                self._tools.board.close(claim)
+            log.info("run ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
+        return outcome
+
+    async def _run(self, claim: Claim, live: RunLive) -> str:
+        await settled(persistently(lambda: self._begin(claim)))
+        known = await persistently(lambda: self._known(claim))
+        recorder = Recorder(self._tools, claim, known.text)
+        try:
+            await self._drive(claim, known, recorder, live)
+        except LeaseLostError:
+            raise
+        except Exception:
+            log.exception("a run failed in a way that was not foreseen")
+            if recorder.outcome is None:
+                await settled(recorder.record(Failed(kind=FailureKind.INTERNAL, words=UNEXPECTED)))
+        return recorder.outcome or "LOST"
+
+    async def _drive(self, claim: Claim, known: Known, recorder: Recorder, live: RunLive) -> None:
+        key = claim.model_key or ""
+        generator = self._models.generator_for(key)
+        if generator is None:
+            words = f"The model {key!r} is not offered by this server any more. Choose another one."
+            await settled(recorder.record(Failed(kind=FailureKind.NO_CHECKPOINT, words=words)))
+            return
+        spec = from_json(claim.kind, claim.spec)
+        events = generator.run(spec, known, live)
+        try:
+            async for event in events:
+                await settled(recorder.record(event))
+        finally:  # nobody else pulls, so the generator rests at a yield or is over: never closed while it runs
+            await _close(events)
+        if recorder.outcome is None:
+            raise RuntimeError(f"The generator of {key!r} ended without a final event.")
+
+    async def _begin(self, claim: Claim) -> None:
+        async with self._tools.db.begin() as session:
+            held = await begin(session, claim)
+            revision = held.job.revision if held.job is not None else None
+        if revision is not None and claim.job_id is not None:
+            self._tools.board.committed(claim.job_id, revision)
+
+    async def _known(self, claim: Claim) -> Known:
+        async with self._tools.db.session() as session:
+            calls = await _known_calls(session, claim)
+            text = None
+            if claim.job_id is not None:
+                text = await session.scalar(select(Job.text).where(Job.id == claim.job_id))
+        return Known(calls=calls, latents=await _known_latents(self._tools.vault, claim), text=text or "")
+
+
+async def _close(events: AsyncIterator[Event]) -> None:
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
+
+
+async def _known_calls(session: AsyncSession, claim: Claim) -> tuple[KnownCall, ...]:
+    rows = await session.scalars(
+        select(ProviderCall).where(ProviderCall.task_id == claim.task_id).order_by(ProviderCall.id)
+    )
+    return tuple(
+        KnownCall(
+            key=call.key,
+            provider=call.provider,
+            model=call.model,
+            provider_id=call.provider_id,
+            unknown=call.state is CallState.UNKNOWN,
+            ended=call.state in (CallState.SUCCEEDED, CallState.FAILED),
+            succeeded=call.state is CallState.SUCCEEDED,
+        )
+        for call in rows
+    )
+
+
+async def _known_latents(vault: Vault, claim: Claim) -> KnownLatents | None:
+    if claim.latents is None or claim.latents_step is None:
+        return None
+    try:
+        data = await vault.read_async(claim.latents)
+    except FileMissing:
+        log.warning("the saved state is gone; the run begins anew", sha256=claim.latents)
+        return None
+    return KnownLatents(data=data, step=claim.latents_step)

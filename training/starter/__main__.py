@@ -35,6 +35,16 @@ def _text(args: argparse.Namespace) -> None:
     train_text(plan, tokenizer, batch=args.batch or 64)
 
 
+def _decoder(args: argparse.Namespace) -> None:
+    import torch
+
+    from training.starter.decoding import train_decoder
+
+    plan = _plan(args, steps=4000, rate=1.5e-3, decay=1500)
+    state = torch.load(Path(args.folder) / "autoencoder" / "state.pt", weights_only=True)
+    train_decoder(plan, state["average"], batch=args.batch or 8, pixels=args.pixels)
+
+
 def _latents(args: argparse.Namespace) -> None:
     from training.starter.latents import write_shards
     from training.starter.parts import load_autoencoder
@@ -42,6 +52,14 @@ def _latents(args: argparse.Namespace) -> None:
     folder = Path(args.folder)
     model = load_autoencoder(folder)
     write_shards(model, folder / "latents", range(args.first, args.shards), args.pixels)
+
+
+def _classifier(args: argparse.Namespace) -> None:
+    from training.starter.classifier import train_classifier
+    from training.starter.parts import load_autoencoder
+
+    plan = _plan(args, steps=2500, rate=1.5e-3, decay=1000)
+    train_classifier(plan, load_autoencoder(Path(args.folder)), batch=args.batch or 48)
 
 
 def _denoiser(args: argparse.Namespace) -> None:
@@ -58,10 +76,50 @@ def _joint(args: argparse.Namespace) -> None:
     run_denoiser(plan, Path(args.folder), batch=args.batch or 32, joint=True)
 
 
+def _evaluate(args: argparse.Namespace) -> None:
+    import json
+
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from training.starter import evaluation
+    from training.starter.classifier import Reader
+
+    folder = Path(args.folder)
+    source = Path(args.checkpoint) if args.checkpoint else folder / "export"
+    made = StableDiffusionPipeline.from_pretrained(source, dtype=torch.float32)
+    made.set_progress_bar_config(disable=True)
+    reader = Reader()
+    reader.load_state_dict(torch.load(folder / "classifier" / "state.pt", weights_only=True)["average"])
+    steps = args.steps or 15
+    figures = {
+        "autoencoder": evaluation.autoencoder_figures(made),
+        "attributes": evaluation.attributes(
+            made, reader, count=args.batch or 192, steps=steps, sheet_path=folder / "sheet-attributes.png"
+        ),
+        "free_prompts": evaluation.free_prompt_figures(
+            made, reader, steps=steps, sheet_path=folder / "sheet-free-prompts.png"
+        ),
+    }
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+
+
+def _export(args: argparse.Namespace) -> None:
+    from training.starter.export import export
+
+    target = Path(args.checkpoint) if args.checkpoint else Path(args.folder) / "export"
+    print(export(Path(args.folder), target, stage=args.part), "bytes in", target)
+
+
 STAGES = {
+    "evaluate": _evaluate,
+    "export": _export,
     "autoencoder": _autoencoder,
     "text": _text,
+    "decoder": _decoder,
     "latents": _latents,
+    "classifier": _classifier,
     "denoiser": _denoiser,
     "joint": _joint,
 }
@@ -82,6 +140,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")
     parser.add_argument("--shards", type=int, default=10, help="shards of latents, 4096 each")
+    parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
+    parser.add_argument("--part", default="joint", choices=("denoiser", "joint"), help="what is exported")
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")
     args = parser.parse_args()
     be_modest(args.threads)

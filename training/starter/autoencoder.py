@@ -76,7 +76,7 @@ def autoencoder_losses(
         latents = model.encoder(pictures)
         made = model.decoder((latents + noise * amount).to(memory_format=torch.channels_last))
     latents, made = latents.float(), made.float()
-    spread = latents.mean().square() + (latents.std(dim=(0, 2, 3)) - 1).square().mean()
+    spread = latents.mean(dim=(0, 2, 3)).square().mean() + (latents.std(dim=(0, 2, 3)) - 1).square().mean()
     picture = picture_loss(made, pictures, weights)
     with torch.no_grad():
         squared = (made - pictures).square().mean(dim=(1, 2, 3)) / 4

@@ -77,9 +77,7 @@ class Canvas:
     def _scaled(self, points: Sequence[Point]) -> list[Point]:
         return [(x * self.scale, y * self.scale) for x, y in points]
 
-    def ellipse(
-        self, centre: Point, radii: Point, fill: Colour, *, edge: Colour | None = None
-    ) -> None:
+    def ellipse(self, centre: Point, radii: Point, fill: Colour, *, edge: Colour | None = None) -> None:
         """Filled ellipse; `edge` draws an outline of that colour around it."""
         if edge is not None:
             self.ellipse(centre, (radii[0] + EDGE_WIDTH, radii[1] + EDGE_WIDTH), edge)
@@ -103,9 +101,7 @@ class Canvas:
         if edge is not None:
             (x0, y0), (x1, y1), w = corner, opposite, EDGE_WIDTH
             self.rounded((x0 - w, y0 - w), (x1 + w, y1 + w), radius + w, edge, edge=None)
-        self._draw.rounded_rectangle(
-            self._scaled([corner, opposite]), radius * self.scale, fill=fill
-        )
+        self._draw.rounded_rectangle(self._scaled([corner, opposite]), radius * self.scale, fill=fill)
 
     def polygon(self, points: Sequence[Point], fill: Colour, *, edge: Colour | None = None) -> None:
         """Filled polygon; `edge` draws an outline of that colour around it."""
@@ -143,9 +139,7 @@ class Canvas:
         ]
         self.line(points, colour, width)
 
-    def chord(
-        self, centre: Point, radii: Point, angles: tuple[float, float], fill: Colour
-    ) -> None:
+    def chord(self, centre: Point, radii: Point, angles: tuple[float, float], fill: Colour) -> None:
         """Part of a filled ellipse cut off by a straight line between two angles (degrees)."""
         (x, y), (rx, ry) = centre, radii
         box = self._scaled([(x - rx, y - ry), (x + rx, y + ry)])
@@ -156,6 +150,4 @@ class Canvas:
         first, last = (round(y * self.scale) for y in span)
         for row in range(first, last):
             share = (row - first) / max(1, last - first - 1)
-            self._draw.line(
-                [(0, row), (self.image.width, row)], fill=mix(top, bottom, share), width=1
-            )
+            self._draw.line([(0, row), (self.image.width, row)], fill=mix(top, bottom, share), width=1)

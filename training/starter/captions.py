@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from training.starter import words
 from training.starter.looks import PLAIN, Look, random_look
@@ -29,9 +30,32 @@ _EVERYDAY: Final = {
     "scene": (PLAIN,),
 }
 _SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.9, "expression": 0.7}
-_SYLLABLES: Final = (
-    "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od".split("|")
-)
+_SYLLABLES: Final = [
+    "ka",
+    "zo",
+    "mir",
+    "tel",
+    "ra",
+    "vun",
+    "qui",
+    "shi",
+    "bor",
+    "len",
+    "fa",
+    "dro",
+    "ny",
+    "ex",
+    "plo",
+    "gri",
+    "ta",
+    "um",
+    "wes",
+    "yor",
+    "ith",
+    "ban",
+    "cle",
+    "od",
+]
 
 
 def caption(look: Look, rng: random.Random, *, everything: bool = False) -> str:
@@ -51,13 +75,11 @@ def caption(look: Look, rng: random.Random, *, everything: bool = False) -> str:
 
 def training_look(rng: random.Random) -> Look:
     """A random look; a third of the persons are cast in a role, bakers stand in kitchens."""
-    from dataclasses import replace
-
     look = random_look(rng)
     if look.kind == "person" and rng.random() < 0.35:
         role = rng.choice(ROLES)
-        gender = {"gender": role.gender} if role.gender else {}
-        look = replace(look, **dict(role.implies), **gender)
+        values: dict[str, Any] = dict(role.implies)
+        look = replace(look, **values, gender=role.gender or look.gender)
     if look.prop == "muffins" and rng.random() < 0.4:
         look = replace(look, scene="kitchen")
     return look
@@ -116,9 +138,7 @@ class _PersonCaption:
             parts.insert(rng.randrange(len(parts)), subject)
         return (", " if rng.random() < 0.9 else " ").join(parts)
 
-    def _prose(
-        self, have: list[str], wear: list[str], doing: list[str], where: list[str]
-    ) -> str:
+    def _prose(self, have: list[str], wear: list[str], doing: list[str], where: list[str]) -> str:
         rng = self.rng
         clauses = []
         if have:
@@ -145,7 +165,7 @@ class _PersonCaption:
             adjectives.append(rng.choice(words.SKIN_ADJECTIVES[look.skin]))
         rng.shuffle(adjectives)
         noun = self._noun()
-        article = "an" if (adjectives + [noun])[0][0] in "aeiou" else "a"
+        article = "an" if ([*adjectives, noun])[0][0] in "aeiou" else "a"
         phrase = " ".join([rng.choice((article, article, "the", "")), *adjectives, noun]).strip()
         if "age" in self.said:
             whose = "her" if look.gender == "woman" else "his"

@@ -42,9 +42,7 @@ def draw_clothes(canvas: Canvas, figure: Figure) -> None:
 
 
 def _bare_shoulders(canvas: Canvas, figure: Figure) -> None:
-    canvas.polygon(
-        [figure.at(x * 0.9, y) for x, y in _TORSO], figure.skin, edge=darker(figure.skin, 0.5)
-    )
+    canvas.polygon([figure.at(x * 0.9, y) for x, y in _TORSO], figure.skin, edge=darker(figure.skin, 0.5))
 
 
 def _shirt(canvas: Canvas, figure: Figure, cloth: Colour) -> None:
@@ -55,9 +53,7 @@ def _shirt(canvas: Canvas, figure: Figure, cloth: Colour) -> None:
 
 
 def _suit(canvas: Canvas, figure: Figure, cloth: Colour) -> None:
-    canvas.polygon(
-        [figure.at(-13, 33), figure.at(13, 33), figure.at(0, 74)], (250, 250, 250)
-    )
+    canvas.polygon([figure.at(-13, 33), figure.at(13, 33), figure.at(0, 74)], (250, 250, 250))
     tie = (50, 80, 180) if figure.look.cloth == "red" else (204, 36, 48)
     canvas.polygon([figure.at(x, y) for x, y in ((-4, 38), (4, 38), (5, 62), (0, 70), (-5, 62))], tie)
     lapel = darker(cloth, 0.28)
@@ -125,7 +121,9 @@ def _wizard_hat(canvas: Canvas, figure: Figure) -> None:
     felt, edge = (74, 52, 168), (34, 22, 84)
     points = [figure.at(x, y) for x, y in ((-22, -16), (-9, -40), (7, -55), (13, -40), (22, -16))]
     canvas.polygon(points, felt, edge=edge)
-    canvas.polygon([figure.at(x, y) for x, y in ((-22, -17), (-18, -25), (18, -25), (22, -17))], (250, 204, 70))
+    canvas.polygon(
+        [figure.at(x, y) for x, y in ((-22, -17), (-18, -25), (18, -25), (22, -17))], (250, 204, 70)
+    )
     canvas.ellipse(figure.at(0, -15), (36, 5.5), felt, edge=edge)
     for dx, dy in ((-4, -36), (6, -44), (7, -31)):
         canvas.ellipse(figure.at(dx, dy), (2.0, 2.0), (255, 226, 110))

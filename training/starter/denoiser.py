@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from training.starter.autoencoder import LATENT_CHANNELS
 from training.starter.captions import caption
@@ -74,11 +75,13 @@ class Denoiser(nn.Module):
         self.text = text.requires_grad_(joint)
         self.joint = joint
 
+    @override
     def forward(self, noisy: Tensor, times: Tensor, ids: Tensor) -> Tensor:
         """Predicted velocity, shaped like `noisy`."""
         with torch.set_grad_enabled(self.joint):
             states = self.text(ids).last_hidden_state
-        return self.unet(noisy, times, encoder_hidden_states=states, return_dict=False)[0]
+        made: Tensor = self.unet(noisy, times, encoder_hidden_states=states, return_dict=False)[0]
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +131,20 @@ def velocity_losses(
     return {"loss": loss, "mse": squared.mean().detach()}
 
 
-def denoiser_optimizers(model: Denoiser, rate: float, *, muon: bool) -> list[torch.optim.Optimizer]:
+def denoiser_optimizers(model: Denoiser, rate: float) -> list[torch.optim.Optimizer]:
     """Muon and AdamW for the UNet; for the text encoder the same at a third of the rate."""
     outer = ("conv_in", "conv_out", "time_embedding")
-    chosen = optimizers_for(model.unet, rate=rate, decay=0.01, adam_names=outer, muon=muon)
+    chosen = optimizers_for(model.unet, rate=rate, decay=0.01, adam_names=outer)
     if model.joint:
         chosen += optimizers_for(model.text, rate=rate / 3, decay=0.01, adam_names=("embedding",))
     return chosen
 
 
 def train_denoiser(
-    plan: Plan,
-    model: Denoiser,
-    material: Material,
-    *,
-    muon: bool = True,
-    every: Any = None,
-    start: Path | None = None,
+    plan: Plan, model: Denoiser, material: Material, *, start: Path | None = None, every: Any = None
 ) -> Run:
     """Train, resuming what the folder holds; else from `start`, a state of the stage before."""
-    run = Run(plan, model, denoiser_optimizers(model, plan.rate, muon=muon))
+    run = Run(plan, model, denoiser_optimizers(model, plan.rate))
     if not run.resume() and start is not None:
         run.begin_from(start)
     scheduler = new_scheduler()

@@ -70,7 +70,5 @@ def drawn(
     for start in range(0, len(prompts), batch):
         part = prompts[start : start + batch]
         seeds = [torch.Generator().manual_seed(start + index) for index in range(len(part))]
-        pictures += made(
-            part, num_inference_steps=steps, guidance_scale=guidance, generator=seeds
-        ).images
+        pictures += made(part, num_inference_steps=steps, guidance_scale=guidance, generator=seeds).images
     return pictures

@@ -40,33 +40,42 @@ def draw_hair_behind(canvas: Canvas, figure: Figure) -> None:
             centre = figure.at(0, -36)
             canvas.ellipse(centre, (12.5, 11.5), hair, edge=edge)
             canvas.arc(centre, (6.5, 6), (180, 330), lighter(hair, 0.25), 1.8)
+        case _:
+            pass  # short hair and bald heads have nothing behind the head
 
 
 def draw_hair_front(canvas: Canvas, figure: Figure) -> None:
     """The part on the head; call it after the face is drawn."""
     hair, edge = figure.hair, darker(figure.hair, 0.45)
-    match figure.look.style:
-        case "bald":
-            draw_shine(canvas, figure)
-        case "curly":
-            for grown, colour in ((1.3, edge), (0.0, hair)):
-                for point in _CURLS_FRONT:
-                    canvas.ellipse(figure.at(*point), (8.5 + grown, 8.5 + grown), colour)
-        case "long":
-            for side in (-1, 1):
-                points = [(0, -29), (side * 15, -26), (side * 26, -10), (side * 28, 18)]
-                points += [(side * 29, 44), (side * 21.5, 42), (side * 21.5, 6), (side * 16, -10)]
-                points += [(side * 2, -20)]
-                canvas.blob([figure.at(*point) for point in points], hair, edge=edge)
-        case "bob":
-            points = [(-27, 10), (-27, -10), (-17, -26), (0, -30), (17, -26), (27, -10), (27, 10)]
-            points += [(21, 6), (20, -9), (10, -12.5), (0, -13.5), (-10, -12.5), (-20, -9), (-21, 6)]
-            canvas.blob([figure.at(*point) for point in points], hair, edge=edge)
-        case "short":
-            points = [(-25, 0), (-25, -14), (-15, -28), (2, -32), (18, -27), (25, -13), (25, 0)]
-            points += [(21, -9), (12, -12), (3, -18), (-8, -13), (-21, -8)]
-            canvas.blob([figure.at(*point) for point in points], hair, edge=edge)
-        case _:
-            points = [(-24.5, -4), (-23, -16), (-13, -27), (0, -29), (13, -27), (23, -16)]
-            points += [(24.5, -4), (19, -12), (9, -18), (0, -19.5), (-9, -18), (-19, -12)]
-            canvas.blob([figure.at(*point) for point in points], hair, edge=edge)
+    style = figure.look.style
+    if style == "bald":
+        draw_shine(canvas, figure)
+    elif style == "curly":
+        for grown, colour in ((1.3, edge), (0.0, hair)):
+            for point in _CURLS_FRONT:
+                canvas.ellipse(figure.at(*point), (8.5 + grown, 8.5 + grown), colour)
+    else:
+        for outline in _FRINGES.get(style, (_TIED_BACK,)):
+            canvas.blob([figure.at(*point) for point in outline], hair, edge=edge)
+
+
+def _half_of_long(side: int) -> tuple[Point, ...]:
+    right = ((0, -29), (15, -26), (26, -10), (28, 18), (29, 44), (21.5, 42), (21.5, 6), (16, -10), (2, -20))
+    return tuple((side * x, y) for x, y in right)
+
+
+_FRINGES: dict[str, tuple[tuple[Point, ...], ...]] = {
+    "long": (_half_of_long(-1), _half_of_long(1)),
+    "bob": (
+        ((-27, 10), (-27, -10), (-17, -26), (0, -30), (17, -26), (27, -10), (27, 10), (21, 6), (20, -9),
+         (10, -12.5), (0, -13.5), (-10, -12.5), (-20, -9), (-21, 6)),
+    ),
+    "short": (
+        ((-25, 0), (-25, -14), (-15, -28), (2, -32), (18, -27), (25, -13), (25, 0), (21, -9), (12, -12),
+         (3, -18), (-8, -13), (-21, -8)),
+    ),
+}  # fmt: skip
+_TIED_BACK: tuple[Point, ...] = (
+    (-24.5, -4), (-23, -16), (-13, -27), (0, -29), (13, -27), (23, -16), (24.5, -4), (19, -12), (9, -18),
+    (0, -19.5), (-9, -18), (-19, -12),
+)  # fmt: skip

@@ -91,9 +91,7 @@ def draw_face(canvas: Canvas, figure: Figure) -> None:
         _wrinkles(canvas, figure)
     if figure.look.expression == "happy":
         for side in (-1, 1):
-            canvas.ellipse(
-                figure.at(side * 15.5, 9.5), (4, 2.8), mix(figure.skin, (240, 90, 90), 0.35)
-            )
+            canvas.ellipse(figure.at(side * 15.5, 9.5), (4, 2.8), mix(figure.skin, (240, 90, 90), 0.35))
     if figure.look.beard != "none":
         _beard(canvas, figure)
     _mouth(canvas, figure)
@@ -171,9 +169,7 @@ def _beard(canvas: Canvas, figure: Figure) -> None:
         return
     points = [(-22.5, 2), (-15, 9), (0, 10.5), (15, 9), (22.5, 2), (22, 18), (12, 32), (0, 36)]
     points += [(-12, 32), (-22, 18)]
-    canvas.blob(
-        [figure.at(*point) for point in points], figure.hair, edge=darker(figure.hair, 0.4)
-    )
+    canvas.blob([figure.at(*point) for point in points], figure.hair, edge=darker(figure.hair, 0.4))
 
 
 def _moustache(canvas: Canvas, figure: Figure) -> None:

@@ -177,6 +177,5 @@ def labels(look: Look) -> dict[str, int]:
     """Index of each attribute's value; -1 where this picture does not show the attribute."""
     shown = set(look.shown())
     return {
-        name: values.index(getattr(look, name)) if name in shown else -1
-        for name, values in VALUES.items()
+        name: values.index(getattr(look, name)) if name in shown else -1 for name, values in VALUES.items()
     }

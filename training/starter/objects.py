@@ -16,10 +16,8 @@ def draw_muffin(canvas: Canvas, centre: Point, size: float) -> None:
     """A muffin about 40 x 44 units at size 1."""
     x, y = centre
     cup = [(-17, 2), (17, 2), (13, 24), (-13, 24)]
-    canvas.polygon(
-        [(x + dx * size, y + dy * size) for dx, dy in cup], (236, 108, 150), edge=(130, 40, 76)
-    )
-    for dx in (-8, 0, 8):
+    canvas.polygon([(x + dx * size, y + dy * size) for dx, dy in cup], (236, 108, 150), edge=(130, 40, 76))
+    for dx in (-8.0, 0.0, 8.0):
         top, foot = (x + dx * size, y + 4 * size), (x + dx * 0.8 * size, y + 23 * size)
         canvas.line([top, foot], (188, 66, 110), 1.6 * size)
     dome = [(-21, 2), (-19, -10), (-8, -20), (8, -20), (19, -10), (21, 2), (0, 6)]

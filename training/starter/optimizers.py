@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 _ITERATIONS = ((3.4445, -4.7750, 2.0315),) * 5
 
@@ -19,7 +21,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
     Quintic coefficients from Keller Jordan, "Muon: An optimizer for hidden layers" (2024).
     """
-    wide = matrix.bfloat16()
+    wide: Tensor = matrix.bfloat16()
     flipped = wide.shape[0] > wide.shape[1]
     if flipped:
         wide = wide.T
@@ -27,7 +29,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for a, b, c in _ITERATIONS:
         gram = wide @ wide.T
         wide = a * wide + (b * gram + c * (gram @ gram)) @ wide
-    return (wide.T if flipped else wide).to(matrix.dtype)
+    turned: Tensor = wide.T if flipped else wide
+    return turned.to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -44,19 +47,21 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    @override
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, group)
+                self._update(weight, group)
 
     def _update(self, weight: Tensor, group: dict[str, float]) -> None:
-        state = self.state[weight]
+        state, gradient = self.state[weight], weight.grad
+        if gradient is None:
+            return
         if not state:
             state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-        direction = weight.grad.lerp(state["momentum"], group["momentum"])
+        state["momentum"].lerp_(gradient, 1 - group["momentum"])
+        direction = gradient.lerp(state["momentum"], group["momentum"])
         flat = direction.reshape(direction.shape[0], -1)
         scale = 0.2 * math.sqrt(max(flat.shape))
         weight.mul_(1 - group["lr"] * group["weight_decay"])
@@ -71,7 +76,8 @@ def optimizers_for(
     Parameters whose name contains one of `adam_names` (embeddings, first and last
     layers) also go to AdamW.
     """
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue

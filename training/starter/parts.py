@@ -41,7 +41,7 @@ def load_autoencoder(folder: Path) -> AutoencoderTiny:
     model.load_state_dict(_state(folder / "autoencoder" / "state.pt")["average"])
     decoder = folder / "decoder" / "state.pt"
     if decoder.exists():
-        model.decoder.load_state_dict(_state(decoder)["average"])
+        model.load_state_dict(_state(decoder)["average"])
     return model.requires_grad_(False).eval()
 
 

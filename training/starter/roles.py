@@ -45,12 +45,20 @@ ROLES: Final = (
     _role("prince", "man", hat="crown", outfit="suit"),
     _role("princess", "woman", hat="crown", outfit="dress"),
     _role("chef|chef|baker|cook|pastry chef|master chef", hat="chef"),
-    _role("detective|detective|investigator|private eye|sherlock holmes|gangster|spy", hat="fedora", outfit="suit"),
+    _role(
+        "detective|detective|investigator|private eye|sherlock holmes|gangster|spy",
+        hat="fedora",
+        outfit="suit",
+    ),
     _role("cowboy|cowgirl|sheriff|outlaw", hat="fedora", outfit="shirt"),
     _role("pirate|pirate captain", "man", hat="fedora", beard="beard"),
     _role("hacker|hacker|programmer|coder|software developer|gamer|developer|streamer", outfit="hoodie"),
     _role("thief|rogue|assassin|ninja|ranger", outfit="hoodie", cloth="black"),
-    _role("teacher|teacher|professor|scientist|researcher|librarian|accountant", glasses="glasses", outfit="suit"),
+    _role(
+        "teacher|teacher|professor|scientist|researcher|librarian|accountant",
+        glasses="glasses",
+        outfit="suit",
+    ),
     _role("student|nerd|geek|bookworm", glasses="glasses"),
     _role(
         "manager|lawyer|ceo|executive|boss|entrepreneur|politician|president|banker|consultant"

@@ -60,9 +60,7 @@ def averaged(model: nn.Module) -> dict[str, Tensor]:
 class Run:
     """One model being trained by a plan."""
 
-    def __init__(
-        self, plan: Plan, model: nn.Module, optimizers: list[torch.optim.Optimizer]
-    ) -> None:
+    def __init__(self, plan: Plan, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
         self.plan = plan
         self.model = model
         self.optimizers = optimizers

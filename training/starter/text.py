@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from training.starter.captions import caption, training_look
 from training.starter.looks import VALUES, labels
@@ -63,14 +64,13 @@ class AttributeReader(nn.Module):
             {f"to_{name}": nn.Linear(HIDDEN, len(values)) for name, values in VALUES.items()}
         )
 
+    @override
     def forward(self, ids: Tensor) -> dict[str, Tensor]:
         """Logits per attribute, each (count, values)."""
         hidden = self.encoder(ids).last_hidden_state
         scores = self.queries @ self.keys(hidden).transpose(1, 2) / HIDDEN**0.5
         read = scores.softmax(-1) @ self.values(hidden)
-        return {
-            name: self.heads[f"to_{name}"](read[:, index]) for index, name in enumerate(VALUES)
-        }
+        return {name: self.heads[f"to_{name}"](read[:, index]) for index, name in enumerate(VALUES)}
 
 
 def attribute_loss(logits: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:

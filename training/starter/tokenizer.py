@@ -37,11 +37,62 @@ def known_words() -> set[str]:
     return {word for text in texts for word in _WORD.findall(text.lower()) if word.isalpha()}
 
 
-_SENTENCE_WORDS = (
-    "a an the with and in at on of by for to is who has wears wearing dressed no her his she he they"
-    " their background wall plain clothes clothing outfit landscape nobody empty people front before"
-    " table plate close up still life isolated named one two three female male skin hair eyes it"
-).split()
+_SENTENCE_WORDS = [
+    "a",
+    "an",
+    "the",
+    "with",
+    "and",
+    "in",
+    "at",
+    "on",
+    "of",
+    "by",
+    "for",
+    "to",
+    "is",
+    "who",
+    "has",
+    "wears",
+    "wearing",
+    "dressed",
+    "no",
+    "her",
+    "his",
+    "she",
+    "he",
+    "they",
+    "their",
+    "background",
+    "wall",
+    "plain",
+    "clothes",
+    "clothing",
+    "outfit",
+    "landscape",
+    "nobody",
+    "empty",
+    "people",
+    "front",
+    "before",
+    "table",
+    "plate",
+    "close",
+    "up",
+    "still",
+    "life",
+    "isolated",
+    "named",
+    "one",
+    "two",
+    "three",
+    "female",
+    "male",
+    "skin",
+    "hair",
+    "eyes",
+    "it",
+]
 
 
 def _frequencies() -> Counter[str]:
@@ -73,7 +124,7 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     )
     counts = _frequencies()
     bpe.train_from_iterator((" ".join([word] * count) for word, count in counts.items()), trainer)
-    vocabulary, merges = _clip_files(json.loads(bpe.to_str()), counts)
+    vocabulary, merges = _clip_files(json.loads(bpe.to_str()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
@@ -87,14 +138,16 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     return tokenizer
 
 
-def _clip_files(trained: dict[str, object], counts: Counter[str]) -> tuple[dict[str, int], list[str]]:
+def _clip_files(trained: dict[str, object]) -> tuple[dict[str, int], list[str]]:
     """CLIP's vocabulary order: bytes, bytes that end a word, merges, special tokens."""
     from tokenizers import pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     model = trained["model"]
     assert isinstance(model, dict)
-    pairs = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]]
+    pairs = [
+        tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]
+    ]
     tokens = [*alphabet, *(letter + "</w>" for letter in alphabet)]
     tokens += ["".join(pair) for pair in pairs]
     unique = list(dict.fromkeys([*tokens, *_SPECIAL]))

@@ -13,7 +13,7 @@ from generators.hosted.clock import Clock
 from generators.hosted.entry import Entry
 from generators.hosted.failures import Trouble
 from generators.hosted.picture import Picture
-from generators.spec import Conditioning, ConditioningKind, ImageSpec, OpenFile
+from generators.spec import Conditioning, ConditioningKind, FileRef, ImageSpec, OpenFile
 
 _PICTURES = (ConditioningKind.INIT_IMAGE, ConditioningKind.REFERENCE_IMAGE, ConditioningKind.IP_ADAPTER)
 
@@ -43,13 +43,18 @@ async def opened(held: tuple[Conditioning, ...], open_file: OpenFile) -> tuple[R
     references = []
     for one in held:
         assert one.file is not None
-        try:
-            data = await open_file(one.file)
-        except FileNotFoundError as error:
-            words = "A picture that should hold the likeness is gone from the store."
-            raise Trouble(FailureKind.BAD_REQUEST, words) from error
+        data = await read(one.file, open_file)
         references.append(Reference(data=data, media_type=one.file.media_type, held=one))
     return tuple(references)
+
+
+async def read(file: FileRef, open_file: OpenFile) -> bytes:
+    """Its bytes; raises Trouble when they are gone."""
+    try:
+        return await open_file(file)
+    except FileNotFoundError as error:
+        words = "A picture that the request names is gone from the store."
+        raise Trouble(FailureKind.BAD_REQUEST, words) from error
 
 
 def image_made(

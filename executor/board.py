@@ -21,11 +21,14 @@ LARGEST_TICK = (1 << 20) - 1
 
 @dataclasses.dataclass
 class Standing:
-    """One running task. `stepped_at` are the monotonic times of its first and newest denoise step."""
+    """One running task. `counted` = the newest report that had steps; `first_step` and `newest_step` are denoise
+    steps with their monotonic times.
+    """
 
     claim: Claim
     started_at: float
     step: Stepped | None = None
+    counted: Stepped | None = None
     preview: Previewed | None = None
     first_step: tuple[int, float] | None = None
     newest_step: tuple[int, float] | None = None
@@ -34,12 +37,12 @@ class Standing:
 
     def seconds_left(self) -> float | None:
         """By this run's own pace; None before its second step."""
-        if self.step is None or self.first_step is None or self.newest_step is None:
+        if self.counted is None or self.first_step is None or self.newest_step is None:
             return None
         (first, began), (newest, now) = self.first_step, self.newest_step
         if newest <= first:
             return None
-        return (self.step.steps - newest) * (now - began) / (newest - first)
+        return (self.counted.steps - newest) * (now - began) / (newest - first)
 
 
 @dataclasses.dataclass
@@ -172,6 +175,8 @@ class Board:
 
     def _stepped(self, standing: Standing, event: Stepped, now: float) -> None:
         standing.step = event
+        if event.steps:
+            standing.counted = event
         if event.phase is not Phase.DENOISING or event.step < 1:
             return
         if standing.newest_step is not None and standing.newest_step[0] == event.step - 1:

@@ -9,6 +9,7 @@ from store.queue.claiming import Claim, Request, claim, close_lane, depths
 from store.queue.ending import Failure, cancel_job, fail, finish, release
 from store.queue.holding import Held, LeaseLostError, begin, heartbeat, hold, mark_stepped
 from store.queue.intake import enqueue
+from store.queue.position import queue_position
 from store.queue.rescue import expired, running, take_back
 from store.queue.settling import revise, settle_job
 
@@ -31,6 +32,7 @@ __all__ = [
     "heartbeat",
     "hold",
     "mark_stepped",
+    "queue_position",
     "release",
     "revise",
     "running",

@@ -1,0 +1,210 @@
+"""Where jobs stand, now and live: whole states, conflated, at most so many a second, until a final one.
+
+Watching never enqueues, spends or changes a job; only previews are made on demand.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+import structlog
+
+from executor.board import Board
+from executor.models import Models
+from executor.patience import database_was_away
+from executor.settings import ExecutorSettings
+from executor.states import Composer, JobState, Rows, ask_for_previews, read_rows
+from store.database.sessions import Database
+from store.database.tables import JobStatus
+from store.events import Broadcast, Slot
+
+log = structlog.get_logger(__name__)
+QUEUED_POLL_SECONDS = 2.0  # how often the place in the queue is counted again
+PREVIEWS_ASKED_SECONDS = 10.0
+PREVIEWS_ASKED_EVERY = 3.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What progress is read from."""
+
+    db: Database
+    broadcast: Broadcast
+    board: Board
+    models: Models
+
+
+class Progress:
+    """See the module. Watchers of one job share one reader."""
+
+    def __init__(self, sources: Sources, settings: ExecutorSettings) -> None:
+        self._sources = sources
+        self._settings = settings
+        self._composer = Composer(sources.board, sources.models, settings.local_capacity)
+        self._feeds: dict[uuid.UUID, _Feed] = {}
+        sources.board.listen(self._reported)
+
+    async def now(self, job_id: uuid.UUID, *, previews: bool = False) -> JobState | None:
+        """The job's state at this moment; None when there is no such job."""
+        while True:
+            rows = await read_rows(self._sources.db, job_id)
+            if rows is None:
+                return None
+            state = self._composer.compose(rows)
+            if state is not None:
+                return state if previews else state.without_previews()
+
+    async def watch(self, job_id: uuid.UUID, *, previews: bool = False) -> AsyncIterator[JobState]:
+        """The state now, then each newer one; ends after a final state, or when the job is gone.
+
+        A slow consumer gets fewer states, each whole; the final one is never dropped. `previews` makes them be made.
+        """
+        with self._feed(job_id, previews=previews) as feed:
+            state = await self.now(job_id, previews=previews)
+            last = -1
+            while state is not None:
+                if state.sequence > last:
+                    last = state.sequence
+                    yield state
+                if state.final:
+                    return
+                fresh = await feed.newer_than(last)
+                state = fresh if previews or fresh is None else fresh.without_previews()
+
+    @contextlib.contextmanager
+    def _feed(self, job_id: uuid.UUID, *, previews: bool) -> Iterator["_Feed"]:
+        feed = self._feeds.get(job_id)
+        if feed is None:
+            feed = self._feeds[job_id] = _Feed(job_id, self._sources, self._settings, self._composer)
+        feed.watchers += 1
+        feed.preview_watchers += previews
+        if previews:
+            self._sources.board.watch(job_id)
+        try:
+            yield feed
+        finally:
+            feed.watchers -= 1
+            feed.preview_watchers -= previews
+            if previews:
+                self._sources.board.unwatch(job_id)
+            if feed.watchers == 0:
+                feed.close()
+                if self._feeds.get(job_id) is feed:
+                    del self._feeds[job_id]
+
+    def _reported(self, jobs: Iterable[uuid.UUID]) -> None:
+        for job_id in jobs:
+            feed = self._feeds.get(job_id)
+            if feed is not None:
+                feed.reported()
+
+
+class _Feed:
+    """The one reader of a watched job."""
+
+    def __init__(
+        self, job_id: uuid.UUID, sources: Sources, settings: ExecutorSettings, composer: Composer
+    ) -> None:
+        self.watchers = 0
+        self.preview_watchers = 0
+        self._job_id = job_id
+        self._sources = sources
+        self._settings = settings
+        self._composer = composer
+        self._state: JobState | None = None
+        self._over = False
+        self._changed = asyncio.Event()
+        self._slot: Slot | None = None
+        self._asked_at = 0.0
+        self._task = asyncio.create_task(self._work(), name=f"feed {job_id}")
+
+    def reported(self) -> None:
+        """A run of this process said something."""
+        if self._slot is not None:
+            self._slot.put(None)
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        self._task.cancel()
+
+    async def newer_than(self, sequence: int) -> JobState | None:
+        """The next state after that one; None when the job is gone."""
+        while not self._over:
+            changed = self._changed
+            if self._state is not None and self._state.sequence > sequence:
+                return self._state
+            await changed.wait()
+        return self._state if self._state is not None and self._state.sequence > sequence else None
+
+    async def _work(self) -> None:
+        try:
+            with self._sources.broadcast.subscribe(self._job_id) as self._slot:
+                await self._follow(self._slot)
+        except Exception:
+            log.exception("a job can no longer be watched", job=str(self._job_id))
+        finally:
+            self._over = True
+            self._tell()
+
+    async def _follow(self, slot: Slot) -> None:
+        rows: Rows | None = None
+        stale = True
+        while True:
+            if stale or rows is None:
+                rows = await self._read()
+                if rows is None:
+                    return
+            if not self._publish(rows):
+                slot.put(self._job_id)  # rows older than what was committed here: read again
+            if self._state is not None and self._state.final:
+                return
+            await self._ask_for_previews(rows)
+            await asyncio.sleep(1 / self._settings.most_events_per_second)
+            news = await slot.wait(self._patience(rows))
+            stale = slot.missed or not news
+            stale = bool(slot.take()) or stale
+
+    async def _read(self) -> Rows | None:
+        while True:
+            try:
+                return await read_rows(self._sources.db, self._job_id)
+            except Exception as error:
+                if not database_was_away(error):
+                    raise
+                log.warning("the database is away", error=repr(error))
+                await asyncio.sleep(1.0)
+
+    def _publish(self, rows: Rows) -> bool:
+        state = self._composer.compose(rows)
+        if state is None:
+            return False
+        before = self._state
+        if before is not None and state.sequence <= before.sequence and not state.final:
+            if state.queue_position == before.queue_position:
+                return True
+            state = dataclasses.replace(state, sequence=before.sequence + 1)
+        self._state = state
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _patience(self, rows: Rows) -> float:
+        if rows.elsewhere(self._sources.board):
+            return self._settings.flush_seconds
+        if rows.job.status is JobStatus.QUEUED:
+            return min(QUEUED_POLL_SECONDS, self._settings.watch_poll_seconds)
+        return self._settings.watch_poll_seconds
+
+    async def _ask_for_previews(self, rows: Rows) -> None:
+        elsewhere = rows.elsewhere(self._sources.board)
+        due = time.monotonic() - self._asked_at > PREVIEWS_ASKED_EVERY
+        if not (self.preview_watchers and elsewhere and due):
+            return
+        self._asked_at = time.monotonic()
+        await ask_for_previews(self._sources.db, elsewhere, seconds=PREVIEWS_ASKED_SECONDS)

@@ -27,12 +27,15 @@ def _autoencoder(args: argparse.Namespace) -> None:
 
 
 def _text(args: argparse.Namespace) -> None:
+    from training.starter.parts import load_tokenizer
     from training.starter.text import train_text
     from training.starter.tokenizer import build_tokenizer
 
     plan = _plan(args, steps=3000, rate=1.5e-3, decay=800)
-    tokenizer = build_tokenizer(Path(args.folder) / "tokenizer")
-    train_text(plan, tokenizer, batch=args.batch or 64)
+    folder = Path(args.folder)
+    if not (folder / "tokenizer").exists():
+        build_tokenizer(folder / "tokenizer")
+    train_text(plan, load_tokenizer(folder), batch=args.batch or 64)
 
 
 def _decoder(args: argparse.Namespace) -> None:
@@ -51,7 +54,7 @@ def _latents(args: argparse.Namespace) -> None:
 
     folder = Path(args.folder)
     model = load_autoencoder(folder)
-    write_shards(model, folder / "latents", range(args.first, args.shards), args.pixels)
+    write_shards(model, folder / "latents", range(args.first, args.shards), pixels=args.pixels)
 
 
 def _classifier(args: argparse.Namespace) -> None:

@@ -31,16 +31,20 @@ def cached_look(index: int) -> Look:
     return training_look(rng)
 
 
-def write_shards(model: AutoencoderTiny, folder: Path, shards: range, pixels: int) -> None:
-    """Encode pictures into shard files of `SHARD` latents each; finished shards are kept."""
+def write_shards(
+    model: AutoencoderTiny, folder: Path, shards: range, *, pixels: int, size: int = SHARD
+) -> None:
+    """Encode pictures into shard files of `size` latents each; finished shards are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for shard in shards:
         path = folder / f"{shard:03d}.npy"
         if path.exists():
             continue
         parts = []
-        for start in range(shard * SHARD, (shard + 1) * SHARD, 32):
-            pictures = batch_of([cached_look(i) for i in range(start, start + 32)], pixels)
+        for start in range(shard * size, (shard + 1) * size, 32):
+            pictures = batch_of(
+                [cached_look(i) for i in range(start, min(start + 32, (shard + 1) * size))], pixels
+            )
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 parts.append(model.encoder(pictures).float().contiguous().numpy().astype(np.float16))
         np.save(path.with_suffix(".part.npy"), np.concatenate(parts))

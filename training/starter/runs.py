@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -114,13 +113,14 @@ class Run:
 
         `losses_of(step)` returns named losses; "loss" is the one minimised.
         """
-        before = signal.signal(signal.SIGTERM, self._stop)
+        before = signal.signal(signal.SIGTERM, lambda _number, _frame: self.stop())
         try:
             self._train(losses_of, every)
         finally:
             signal.signal(signal.SIGTERM, before)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def stop(self) -> None:
+        """End after the step that is under way, with its state saved."""
         self._stopping = True
 
     def _train(

@@ -5,10 +5,12 @@ Knows the words of the grammar; unknown words fall into pieces, none is refused.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 64
 _WORD = re.compile(r"[a-z]+|[0-9]|[^\sa-z0-9]+")
+END = "</w>"
 _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 
 
@@ -109,25 +112,17 @@ def _frequencies() -> Counter[str]:
 
 def build_tokenizer(folder: Path) -> CLIPTokenizer:
     """Make the tokenizer, save it into `folder` and return it as the pipeline will load it."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
-    bpe = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>"))
-    bpe.normalizer = normalizers.Lowercase()
-    bpe.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.BpeTrainer(
-        vocab_size=20_000,
-        min_frequency=1,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        end_of_word_suffix="</w>",
-        show_progress=False,
-    )
-    counts = _frequencies()
-    bpe.train_from_iterator((" ".join([word] * count) for word, count in counts.items()), trainer)
-    vocabulary, merges = _clip_files(json.loads(bpe.to_str()))
+    merges = merges_for(_frequencies())
+    alphabet = _byte_letters()
+    tokens = [*alphabet, *(letter + END for letter in alphabet), *("".join(pair) for pair in merges)]
+    unique = list(dict.fromkeys([*tokens, *_SPECIAL]))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    vocabulary = json.dumps({token: index for index, token in enumerate(unique)}, ensure_ascii=False)
+    (folder / "vocab.json").write_text(vocabulary)
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n")
     tokenizer = CLIPTokenizer(
         vocab=str(folder / "vocab.json"),
         merges=str(folder / "merges.txt"),
@@ -138,17 +133,52 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
     return tokenizer
 
 
-def _clip_files(trained: dict[str, object]) -> tuple[dict[str, int], list[str]]:
-    """CLIP's vocabulary order: bytes, bytes that end a word, merges, special tokens."""
+def _byte_letters() -> list[str]:
     from tokenizers import pre_tokenizers
 
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    model = trained["model"]
-    assert isinstance(model, dict)
-    pairs = [
-        tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]
-    ]
-    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet)]
-    tokens += ["".join(pair) for pair in pairs]
-    unique = list(dict.fromkeys([*tokens, *_SPECIAL]))
-    return {token: index for index, token in enumerate(unique)}, [" ".join(pair) for pair in pairs]
+    return sorted(pre_tokenizers.ByteLevel.alphabet())
+
+
+def merges_for(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Byte-pair merges, most frequent pair first, until every word is whole (Sennrich et al., 2016).
+
+    Ties go to the pair that comes first in the alphabet, so that equal words give equal merges.
+    """
+    pieces = {word: [*word[:-1], word[-1] + END] for word in counts}
+    totals: Counter[tuple[str, str]] = Counter()
+    holders: dict[tuple[str, str], set[str]] = {}
+    for word, parts in pieces.items():
+        _note_pairs(word, parts, counts[word], totals, holders)
+    merges = []
+    while any(count > 0 for count in totals.values()):
+        best = min(totals, key=lambda pair: (-totals[pair], pair))
+        merges.append(best)
+        for word in sorted(holders.pop(best)):
+            _note_pairs(word, pieces[word], -counts[word], totals, holders)
+            pieces[word] = _merged(pieces[word], best)
+            _note_pairs(word, pieces[word], counts[word], totals, holders)
+        totals.pop(best, None)
+    return merges
+
+
+def _note_pairs(
+    word: str,
+    parts: list[str],
+    count: int,
+    totals: Counter[tuple[str, str]],
+    holders: dict[tuple[str, str], set[str]],
+) -> None:
+    for pair in itertools.pairwise(parts):
+        totals[pair] += count
+        if count > 0:
+            holders.setdefault(pair, set()).add(word)
+
+
+def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
+    merged: list[str] = []
+    for part in parts:
+        if merged and (merged[-1], part) == pair:
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return merged

@@ -39,7 +39,7 @@ class DecoderLimits:
     """What one upload may cost.
 
     `max_bytes` bounds uploads; `max_own_bytes` files of our own in `render`. `memory_bytes` is the child's whole
-    address space (measured need: 250 MB empty, 900 MB for 40 megapixels with transparency). `cpu_seconds` and
+    address space (measured: 220 MB empty, 900 MB for a PNG and 1,200 MB for a WEBP of 40 megapixels with alpha). `cpu_seconds` and
     `wall_seconds` bound one file; a child is replaced after `files_per_child` files.
     """
 

@@ -36,13 +36,14 @@ class Renditions:
 
 def render(image: Image.Image) -> Renditions:
     """Make the quick looks of an upright RGB or RGBA image in sRGB; the image is left as it is."""
-    small = scaled(image, THUMBNAIL_SIDES[-1])  # the rest is cheap from here, however large the picture is
+    sizes = {side: fitted(image.size, side) for side in THUMBNAIL_SIDES}
+    small = _scaled(image, sizes[THUMBNAIL_SIDES[-1]])  # the rest is cheap from here, however large the picture is
     return Renditions(
         width=image.width,
         height=image.height,
         placeholder=placeholder(small),
         perceptual_hash=str(imagehash.phash(image)),
-        thumbnails={side: _webp(scaled(small, side)) for side in THUMBNAIL_SIDES},
+        thumbnails={side: _webp(_scaled(small, size)) for side, size in sizes.items()},
     )
 
 
@@ -51,17 +52,20 @@ def placeholder(image: Image.Image) -> str:
 
     thumbhash 0.1.2 raises TypeError on any transparent pixel, so none is passed to it.
     """
-    small = scaled(image, _PLACEHOLDER_SIDE).convert("RGBA")
+    small = _scaled(image, fitted(image.size, _PLACEHOLDER_SIDE)).convert("RGBA")
     opaque = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
     return base64.b64encode(
         bytes(thumbhash.rgba_to_thumb_hash(*opaque.size, list(opaque.tobytes())))
     ).decode()
 
 
-def scaled(image: Image.Image, side: int) -> Image.Image:
-    """The image scaled down to fit a square of `side` pixels, never up, at least 1 pixel each way."""
-    scale = min(1.0, side / max(image.size))
-    wanted = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size scaled down to fit a square of `side` pixels, never up, at least 1 pixel each way."""
+    scale = min(1.0, side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _scaled(image: Image.Image, wanted: tuple[int, int]) -> Image.Image:
     if wanted == image.size:
         return image
     return image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -47,4 +47,5 @@ class Table(DeclarativeBase):
     """Root of all tables. Relations are never loaded behind one's back (`lazy="raise"`)."""
 
     metadata = MetaData(naming_convention=NAMES)
+    __mapper_args__ = {"eager_defaults": True}  # an UPDATE with clock() returns the new value; no second read
     type_annotation_map = {dict[str, Any]: JSONB, list[Any]: JSONB}

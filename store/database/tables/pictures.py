@@ -40,7 +40,7 @@ class Subject(Table):
         Index(None, "owner_id", "kind", "base_image_status", "created_at", "id"),
         Index(None, "base_image_status"),
     )
-    __mapper_args__ = {"polymorphic_on": "kind"}
+    __mapper_args__ = {"polymorphic_on": "kind", "eager_defaults": True}
 
     id: Mapped[Key]
     kind: Mapped[SubjectKind] = mapped_column(choice(SubjectKind))
@@ -78,13 +78,13 @@ class Subject(Table):
 class Persona(Subject):
     """A brand face or an AI influencer."""
 
-    __mapper_args__ = {"polymorphic_identity": SubjectKind.PERSONA}
+    __mapper_args__ = {"polymorphic_identity": SubjectKind.PERSONA, "eager_defaults": True}
 
 
 class Character(Subject):
     """Somebody in a role-playing game."""
 
-    __mapper_args__ = {"polymorphic_identity": SubjectKind.CHARACTER}
+    __mapper_args__ = {"polymorphic_identity": SubjectKind.CHARACTER, "eager_defaults": True}
 
 
 class File(Table):

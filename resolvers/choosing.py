@@ -1,0 +1,167 @@
+"""Which model makes a picture, and with which settings: every wish is held against what the model can do.
+
+Knows the catalog; knows no rows. All refusals happen here, before anything is enqueued.
+"""
+
+import dataclasses
+import secrets
+from typing import Any
+
+from executor.models import Models
+from generators.catalog import Capability, Model, Provider, Size
+from generators.spec import Determinism
+from resolvers.checks import within
+from resolvers.inputs import LARGEST_SEED, GenerateBaseImageInput
+from resolvers.refused import Refused, UserErrorCode
+
+BASE_SIDE, BASE_STEPS = 1024, 50
+SMALLEST_SIDE, MOST_STEPS, MOST_COUNT, MOST_GUIDANCE = 64, 1000, 8, 50
+NO_LOCAL_MODEL = "No local image generation models available"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How pictures are made, defaults filled in. `seeds`: one for each; None where the model takes none."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float | None
+    determinism: Determinism
+    seeds: tuple[int | None, ...]
+    quality: str | None
+
+    def parameters(self, model: Model) -> dict[str, Any]:
+        """What a variant keeps to show; without what the model does not know."""
+        shown: dict[str, Any] = {"width": self.width, "height": self.height}
+        if model.default_steps:
+            shown["steps"] = self.steps
+        if self.guidance is not None:
+            shown["guidance"] = self.guidance
+        if self.quality is not None:
+            shown["quality"] = self.quality
+        return shown | {"determinism": self.determinism.value}
+
+
+def image_model(models: Models, key: str | None) -> Model:
+    """The model asked for, or the best local one; raises Refused when it cannot be used now.
+
+    A model that is still loading can be: its work waits in the queue.
+    """
+    if key is None:
+        return models.best_local() or _none_local(models)
+    model = models.get(key)
+    if model is None:
+        raise Refused(UserErrorCode.UNKNOWN_MODEL, f"There is no model {key!r}. `models` lists them all.", ("model",))
+    usable = models.availability(key)
+    if not usable.available:
+        reason = usable.reason or f"{model.name} is not available."
+        raise Refused(UserErrorCode.MODEL_UNAVAILABLE, reason, ("model",))
+    require(model, Capability.TEXT_TO_IMAGE, "make pictures from text", "model")
+    return model
+
+
+def base_image_settings(model: Model, asked: GenerateBaseImageInput) -> Settings:
+    """The settings of a base image; raises Refused for the first wish that cannot be met, naming the field."""
+    within("count", asked.count, 1, MOST_COUNT)
+    if asked.negative_prompt is not None:
+        require(model, Capability.NEGATIVE_PROMPT, "take a negative prompt", "negativePrompt")
+    size = _size(model, asked.width, asked.height)
+    return Settings(
+        width=size.width,
+        height=size.height,
+        steps=_steps(model, asked.steps),
+        guidance=_guidance(model, asked.guidance),
+        determinism=_determinism(model, asked.determinism),
+        seeds=_seeds(model, asked.seed, asked.count),
+        quality=model.qualities[-1] if model.qualities else None,
+    )
+
+
+def require(model: Model, capability: Capability, doing: str, field: str) -> None:
+    """Raise Refused unless the model can do that, naming what it can do."""
+    if capability not in model.capabilities:
+        can = ", ".join(sorted(each.value for each in model.capabilities))
+        raise Refused(UserErrorCode.NOT_SUPPORTED, f"{model.name} cannot {doing}. It can: {can}.", (field,))
+
+
+def check_prompt(model: Model, prompt: str, field: str, *, made_of: str) -> None:
+    """Raise Refused for a prompt longer than the model takes; `made_of` says what to shorten."""
+    if len(prompt) > model.max_prompt:
+        raise Refused(
+            UserErrorCode.TOO_LONG,
+            f"The prompt has {len(prompt):,} characters; {model.name} takes at most {model.max_prompt:,}. "
+            f"Shorten {made_of}.",
+            (field,),
+        )
+
+
+def _none_local(models: Models) -> Model:
+    local = [model for model in models.list(Capability.TEXT_TO_IMAGE) if model.provider is Provider.LOCAL]
+    reasons = "; ".join(f"{model.key}: {models.availability(model.key).reason}" for model in local)
+    message = f"{NO_LOCAL_MODEL}. {reasons}" if reasons else NO_LOCAL_MODEL
+    raise Refused(UserErrorCode.NO_LOCAL_MODEL, message)
+
+
+def _size(model: Model, width: int | None, height: int | None) -> Size:
+    native = model.native_size
+    usual = Size(width=min(BASE_SIDE, native.width), height=min(BASE_SIDE, native.height))
+    if not model.free_size and model.sizes and usual not in model.sizes:
+        usual = native
+    wanted = Size(
+        width=usual.width if width is None else width, height=usual.height if height is None else height
+    )
+    if model.free_size:
+        _free_side(model, "width", wanted.width)
+        _free_side(model, "height", wanted.height)
+    elif wanted not in (model.sizes or (usual,)):
+        offered = ", ".join(f"{size.width}x{size.height}" for size in model.sizes or (usual,))
+        raise Refused(
+            UserErrorCode.INVALID_INPUT,
+            f"{model.name} does not make {wanted.width}x{wanted.height}. It makes: {offered}.",
+            ("height" if width in {None, usual.width} else "width",),
+        )
+    return wanted
+
+
+def _free_side(model: Model, name: str, side: int) -> None:
+    within(name, side, min(SMALLEST_SIDE, model.max_side), model.max_side)
+    if side % model.size_multiple:
+        raise Refused(
+            UserErrorCode.INVALID_INPUT,
+            f"{name} must be a multiple of {model.size_multiple} for {model.name}; got {side}.",
+            (name,),
+        )
+
+
+def _steps(model: Model, steps: int | None) -> int:
+    if steps is None:
+        return BASE_STEPS if model.default_steps else 1
+    within("steps", steps, 1, MOST_STEPS)
+    if not model.default_steps:
+        raise Refused(UserErrorCode.NOT_SUPPORTED, f"{model.name} has no steps to choose.", ("steps",))
+    return steps
+
+
+def _guidance(model: Model, guidance: float | None) -> float | None:
+    if guidance is None:
+        return model.default_guidance
+    within("guidance", guidance, 0, MOST_GUIDANCE)
+    return guidance
+
+
+def _determinism(model: Model, determinism: Determinism) -> Determinism:
+    if determinism is Determinism.EXACT and model.provider is not Provider.LOCAL:
+        message = f"{model.name} cannot make a picture exactly again; only local models can."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, message, ("determinism",))
+    return determinism
+
+
+def _seeds(model: Model, seed: int | None, count: int) -> tuple[int | None, ...]:
+    if seed is not None:
+        within("seed", seed, 0, LARGEST_SEED)
+        require(model, Capability.SEED, "take a seed", "seed")
+    if Capability.SEED not in model.capabilities:
+        return (None,) * count
+    first = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
+    return tuple((first + place) % (LARGEST_SEED + 1) for place in range(count))

@@ -1,0 +1,33 @@
+"""Ids of things, typed by what they may name.
+
+In the contract each is a Relay global id; the schema decodes it before a resolver sees it, so a resolver only
+ever holds a UUID of the right kind. Knows nothing of the encoding.
+"""
+
+import dataclasses
+import uuid
+from typing import NewType
+
+from store.database.tables import Job, Subject, Table, Upload, Variant
+
+GlobalId = NewType("GlobalId", str)
+"""Not decoded yet: it may name anything."""
+
+ModelKey = NewType("ModelKey", str)
+"""The key of a catalog row; an ID in the contract, though no global one."""
+
+SubjectId = NewType("SubjectId", uuid.UUID)
+VariantId = NewType("VariantId", uuid.UUID)
+JobId = NewType("JobId", uuid.UUID)
+UploadId = NewType("UploadId", uuid.UUID)
+
+TABLES: dict[object, type[Table]] = {SubjectId: Subject, VariantId: Variant, JobId: Job, UploadId: Upload}
+"""What each kind of id may name; subclasses included."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ref:
+    """One row, named from outside."""
+
+    table: type[Table]
+    key: uuid.UUID

@@ -1,0 +1,23 @@
+"""Who sees which rows: the one place where ownership is decided."""
+
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, select
+
+from resolvers.identity import Viewer
+from store.database.tables import Table, User
+
+Row = TypeVar("Row", bound=Table)
+
+
+def visible(viewer: Viewer, table: type[Table]) -> ColumnElement[bool]:
+    """The rows of that table that the viewer may see: their own, and of users themselves alone."""
+    if table is User:
+        return User.id == viewer.user_id
+    owner: ColumnElement[Any] = table.__mapper__.attrs["owner_id"].expression
+    return owner == viewer.user_id
+
+
+def one(viewer: Viewer, table: type[Row], key: object) -> Select[tuple[Row]]:
+    """The row with that id, if the viewer may see it."""
+    return select(table).where(table.__mapper__.primary_key[0] == key, visible(viewer, table))

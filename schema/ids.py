@@ -1,0 +1,103 @@
+"""Relay global ids: base64 of "Type:uuid", decoded here so that resolvers only see UUIDs of the right kind.
+
+A malformed id and one of the wrong kind are told apart: the first is INVALID_ID, the second NOT_FOUND.
+"""
+
+import base64
+import binascii
+import dataclasses
+import functools
+import types
+import typing
+import uuid
+from typing import Any, TypeVar
+
+import strawberry
+
+from resolvers.ids import TABLES, GlobalId, Ref
+from resolvers.refused import Refused, UserErrorCode
+from store.database.tables import Job, Persona, Table, Upload, User, Variant
+
+KINDS: dict[str, type[Table]] = {
+    "Persona": Persona,
+    "Variant": Variant,
+    "Job": Job,
+    "User": User,
+    "Upload": Upload,
+}
+"""Which row each type name in an id stands for: everything that implements Node, and uploads."""
+
+Input = TypeVar("Input")
+LONGEST = 120  # no id of ours is longer
+
+
+def encode(kind: str, key: uuid.UUID) -> strawberry.ID:
+    """The id by which the world knows this row."""
+    return strawberry.ID(base64.b64encode(f"{kind}:{key}".encode()).decode())
+
+
+@functools.cache
+def kind_of(row: type[Table]) -> str:
+    """The type name in ids of such rows."""
+    return next(kind for kind, table in KINDS.items() if table is row)
+
+
+def global_id(root: Table) -> strawberry.ID:
+    """The id of a row, for its `id` field."""
+    return encode(kind_of(type(root)), typing.cast("Persona", root).id)
+
+
+def decode(text: str) -> Ref | None:
+    """What the id names, None when it is no id of ours."""
+    if len(text) > LONGEST:
+        return None
+    try:
+        kind, _, key = base64.b64decode(text, validate=True).decode("ascii").partition(":")
+        parsed = uuid.UUID(key)
+    except (ValueError, binascii.Error):
+        return None
+    if kind not in KINDS or str(parsed) != key:
+        return None
+    return Ref(table=KINDS[kind], key=parsed)
+
+
+def expect(text: str, table: type[Table], field: tuple[str, ...]) -> uuid.UUID:
+    """The UUID of a row of that table; raises Refused for a malformed id and for one of another kind."""
+    ref = decode(text)
+    if ref is None:
+        raise Refused(UserErrorCode.INVALID_ID, "This is not an id of this server.", field)
+    if not issubclass(ref.table, table):
+        raise Refused(UserErrorCode.NOT_FOUND, f"There is no {table.__name__.lower()} with this id.", field)
+    return ref.key
+
+
+def decoded(given: Input) -> Input:
+    """The input with its ids decoded; raises Refused naming the field."""
+    changes = {
+        name: expect(value, table, (camel(name),))
+        for name, table in _id_fields(type(given)).items()
+        if isinstance(value := getattr(given, name), str)
+    }
+    return dataclasses.replace(given, **changes) if changes else given  # type: ignore[type-var]  # an input is a dataclass
+
+
+@functools.cache
+def _id_fields(cls: type) -> dict[str, type[Table]]:
+    hints = typing.get_type_hints(cls)
+    return {name: table for name, hint in hints.items() if (table := TABLES.get(_bare(hint)))}
+
+
+def _bare(hint: Any) -> Any:
+    """The type without `| None`."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return next(part for part in typing.get_args(hint) if part is not type(None))
+    return hint
+
+
+def camel(name: str) -> str:
+    """A Python name in the contract's spelling."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+__all__ = ["KINDS", "GlobalId", "camel", "decode", "decoded", "encode", "expect", "global_id", "kind_of"]

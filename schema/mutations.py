@@ -1,0 +1,86 @@
+"""How a mutation is declared: one input, one nullable payload with its nouns and `userErrors`.
+
+A refusal becomes the payload here, in one place. What a mutation needs (a scope) is declared with it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+
+from resolvers.checks import check
+from resolvers.context import Info
+from resolvers.identity import Scope
+from resolvers.refused import Refused, UserErrorCode, forbidden
+from schema.ids import decoded
+from schema.publish import explained, shown
+
+
+@strawberry.type(description="Why a mutation was refused; nothing was changed.")
+class UserError:
+    """Made from `Refused`."""
+
+    code: UserErrorCode = shown("The kind of refusal, for programs.")
+    message: str = shown("What is wrong and what to do about it, for people.")
+    field: list[str] | None = shown("The path into the input; null when it is about the request as a whole.")
+
+
+class Answers(FieldExtension):
+    """Checks the scope, the texts and the ids of the input, and makes a payload of what comes back."""
+
+    def __init__(self, payload: type, nouns: tuple[str, ...], scope: Scope) -> None:
+        self._payload = payload
+        self._nouns = nouns
+        self._scope = scope
+
+    async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
+        """The payload; raises Told when the viewer may not do this at all."""
+        if not info.context.viewer.may(self._scope):
+            raise forbidden(f"This needs the scope {self._scope.value}.")
+        try:
+            asked = decoded(kwargs["asked"])
+            check(asked)
+            made = await next_(source, info, asked=asked)
+        except Refused as refusal:
+            return self._refused(refusal)
+        return self._payload(user_errors=[], **self._named(made))
+
+    def _named(self, made: Any) -> dict[str, Any]:
+        if len(self._nouns) == 1:
+            return {self._nouns[0]: made}
+        return {noun: getattr(made, noun) for noun in self._nouns}
+
+    def _refused(self, refusal: Refused) -> Any:
+        error = UserError(code=refusal.reason, message=refusal.message, field=list(refusal.field) or None)
+        return self._payload(user_errors=[error], **dict.fromkeys(self._nouns))
+
+
+def mutation(
+    resolver: Callable[..., Any], description: str, *, scope: Scope = Scope.WRITE, **nouns: tuple[Any, str]
+) -> Any:
+    """A mutation with its payload type; `nouns` are (type, words) by name."""
+    payload = _payload(resolver.__name__, nouns)
+    field: Any = strawberry.mutation(
+        resolver=resolver,
+        graphql_type=payload | None,
+        description=description,
+        extensions=[Answers(payload, tuple(nouns), scope)],
+    )
+    return explained(field, {"asked": "What to do."})
+
+
+def _payload(name: str, nouns: dict[str, tuple[Any, str]]) -> type:
+    title = "".join(part.capitalize() for part in name.split("_")) + "Payload"
+    fields = {noun: shown(f"{words} Null when it was refused.") for noun, (_, words) in nouns.items()}
+    types: dict[str, Any] = {noun: kind | None for noun, (kind, _) in nouns.items()}
+    body = {
+        **fields,
+        "user_errors": shown("Why it was refused; empty when it was done."),
+        "__annotations__": types | {"user_errors": list[UserError]},
+        "__module__": __name__,
+    }
+    first, *rest = name.split("_")
+    spelled = first + "".join(part.capitalize() for part in rest)
+    made: type = strawberry.type(type(title, (), body), description=f"What `{spelled}` did.")
+    return made

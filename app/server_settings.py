@@ -34,7 +34,4 @@ class ServerSettings(BaseModel):
         "auto", description="`console` for people, `json` for machines; `auto` = console on a terminal."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
-    shutdown_grace_seconds: float = Field(
-        20.0, ge=0, le=600, description="Seconds that running work gets to finish after SIGTERM."
-    )
     ide: bool = Field(True, description="Serve the API explorer to browsers at /graphql.")

@@ -18,11 +18,23 @@ from pydantic import BeforeValidator, Field, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.graphql.settings import GraphQLSettings
 from app.server_settings import ServerSettings
+from executor.settings import ExecutorSettings
 from generators.diffusion.settings import DiffusionSettings
+from generators.hosted.settings import HostedSettings
+from generators.scripted import ScriptedSettings
 from store.settings import StoreSettings
 
-SECTIONS: tuple[type[Any], ...] = (ServerSettings, StoreSettings, DiffusionSettings)
+SECTIONS: tuple[type[Any], ...] = (
+    ServerSettings,
+    StoreSettings,
+    ExecutorSettings,
+    DiffusionSettings,
+    HostedSettings,
+    ScriptedSettings,
+    GraphQLSettings,
+)
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|_URL$")
 NOT_SETTINGS = frozenset({"data_dir"})  # declared by the store; other floors receive it
 

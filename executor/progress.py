@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 import structlog
 
@@ -57,7 +57,7 @@ class Progress:
             if state is not None:
                 return state if previews else state.without_previews()
 
-    async def watch(self, job_id: uuid.UUID, *, previews: bool = False) -> AsyncIterator[JobState]:
+    async def watch(self, job_id: uuid.UUID, *, previews: bool = False) -> AsyncGenerator[JobState, None]:
         """The state now, then each newer one; ends after a final state, or when the job is gone.
 
         A slow consumer gets fewer states, each whole; the final one is never dropped. `previews` makes them be made.

@@ -19,5 +19,5 @@ class StoreSettings(BaseModel):
     database_pool: int = Field(10, ge=2, le=200, description="Most connections to the database at once.")
     max_upload_mb: int = Field(10, ge=1, le=100, description="Largest picture that can be uploaded, in MB.")
     decoder_memory_mb: int = Field(
-        768, ge=256, description="Memory in MB that the process which decodes uploads may use."
+        1536, ge=512, description="Memory in MB that the process which decodes uploads may use."
     )

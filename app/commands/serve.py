@@ -1,0 +1,22 @@
+"""`python -m app serve`: serves the API until it is told to stop."""
+
+import argparse
+import sys
+
+from app import logs
+from app.commands.failures import plainly
+from app.server_settings import ServerSettings
+from app.settings import Settings
+
+
+@plainly
+def run(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Serve; 0 after SIGTERM or Ctrl+C."""
+    from app.main import NeedsKey, PortTaken, serve
+
+    logs.configure(settings.section(ServerSettings))
+    try:
+        return serve(settings)
+    except (NeedsKey, PortTaken) as error:
+        print(error, file=sys.stderr)
+        return 1

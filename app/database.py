@@ -1,0 +1,61 @@
+"""Opens the database that the settings name: an own PostgreSQL, or the private one under DATA_DIR."""
+
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.settings import Settings
+from store.database import migrate
+from store.database.embedded import running_url, start_embedded
+from store.database.sessions import Database, PoolOptions
+from store.settings import StoreSettings
+
+
+class DatabaseUnreachable(RuntimeError):  # noqa: N818 -- reads as the sentence that it carries
+    """DATABASE_URL leads nowhere; the message says so without the password."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OpenDatabase:
+    """A database that answers. `exclusive` = no other server can be using it."""
+
+    database: Database
+    exclusive: bool
+
+
+@contextlib.asynccontextmanager
+async def open_database(settings: Settings, *, beside: bool = False) -> AsyncIterator[OpenDatabase]:
+    """The database, at the newest revision, for as long as the block lasts.
+
+    `beside` = for a command that may run next to a server: it uses that server's private database.
+
+    Raises:
+        DatabaseUnreachable: DATABASE_URL does not answer.
+        EmbeddedUnavailable, ServerAlreadyRunning, ServerTooOld: see store.database.
+    """
+    store = settings.section(StoreSettings)
+    async with contextlib.AsyncExitStack() as stack:
+        url = store.database_url or (running_url(store.data_dir) if beside else None)
+        exclusive = url is None
+        if url is None:
+            embedded = await start_embedded(store.data_dir)
+            stack.push_async_callback(embedded.stop)
+            url = embedded.url
+        database = Database(url, PoolOptions(size=store.database_pool))
+        stack.push_async_callback(database.close)
+        await _make_ready(database)
+        yield OpenDatabase(database=database, exclusive=exclusive)
+
+
+async def _make_ready(database: Database) -> None:
+    try:
+        await database.require_version()
+        await migrate.upgrade(database.engine)
+    except (OSError, SQLAlchemyError) as error:
+        where = database.engine.url.render_as_string(hide_password=True)
+        raise DatabaseUnreachable(
+            f"DATABASE_URL does not answer ({where}): {error}. Check that PostgreSQL runs there and lets "
+            "this user in, or leave DATABASE_URL out to use the private one."
+        ) from error

@@ -1,0 +1,147 @@
+"""The process that serves: transports over a built server, and who ends it.
+
+`serve` owns SIGTERM and SIGINT: no new claims, streams end, running work gets its grace, exit status 0.
+"""
+
+import asyncio
+import contextlib
+import functools
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from app.composition import web
+from app.http import UVICORN, application
+from app.identity import NeedsKey, open_doors
+from app.server import Server, open_server
+from app.server_settings import ServerSettings
+from app.settings import Settings
+from executor.settings import ExecutorSettings
+from store.settings import StoreSettings
+
+log = structlog.get_logger(__name__)
+LAST_WORDS_SECONDS = 5  # after the grace: for answers that are being sent
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; the exit status.
+
+    Raises:
+        NeedsKey: the address can be reached from elsewhere and there is no key.
+        DatabaseUnreachable, EmbeddedUnavailable, ServerAlreadyRunning, ServerTooOld: see app.database.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings))
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[Server, ASGIApp]]:
+    """A built server and its application, without a socket; for tests and for other ASGI servers."""
+    async with open_server(settings) as server:
+        doors = await open_doors(settings.section(ServerSettings), server.database)
+        yield server, application(web(server, doors))
+
+
+async def _serve(settings: Settings) -> int:
+    chosen = settings.section(ServerSettings)
+    listening = _listen(chosen)
+    try:
+        async with running(settings) as (server, application_):
+            process = _Uvicorn(
+                uvicorn.Config(
+                    application_,
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=LAST_WORDS_SECONDS,
+                    **UVICORN,
+                )
+            )
+            _end_on_signals(server, process, settings.section(ExecutorSettings).stop_grace_seconds)
+            _greet(listening, settings)
+            await process.serve([listening])
+    finally:
+        listening.close()
+    log.info("stopped")
+    return 0
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its own signal handlers: they re-raise, and the exit status would be 143."""
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `_end_on_signals`."""
+        yield
+
+
+def _end_on_signals(server: Server, process: uvicorn.Server, grace: float) -> None:
+    loop = asyncio.get_running_loop()
+    ending: list[asyncio.Task[None]] = []
+
+    def end(name: str) -> None:
+        if ending:
+            log.warning("told to stop again: not waiting any longer", signal=name)
+            process.force_exit = process.should_exit = True
+            return
+        log.info("stopping", signal=name, grace_seconds=grace)
+        ending.append(loop.create_task(_end(server, process, grace)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, functools.partial(end, number.name))
+
+
+async def _end(server: Server, process: uvicorn.Server, grace: float) -> None:
+    server.draining.set()
+    try:
+        await server.executor.stop(grace)
+    finally:
+        process.should_exit = True
+
+
+def _listen(chosen: ServerSettings) -> socket.socket:
+    """Take the port before anything else is started, so that a taken one is said at once."""
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((chosen.host, chosen.port))
+    except OSError as error:
+        listening.close()
+        raise PortTaken(chosen.host, chosen.port, error) from error
+    return listening
+
+
+class PortTaken(RuntimeError):  # noqa: N818 -- reads as the sentence that it carries
+    """Another program listens there, or the address is not this machine's."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(f"HOST {host}, PORT {port} cannot be used: {error.strerror}. Choose another PORT.")
+
+
+def _greet(listening: socket.socket, settings: Settings) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    data = settings.section(StoreSettings).data_dir.resolve()
+    log.info("serving", graphql=f"http://{shown}:{port}/graphql", data=str(data))
+    sys.stderr.write(f"Likeness serves http://{shown}:{port}/graphql\n")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    return uvloop.new_event_loop
+
+
+__all__ = ["NeedsKey", "PortTaken", "running", "serve"]

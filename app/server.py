@@ -1,0 +1,143 @@
+"""Builds everything once, in order, and takes it down in reverse: the one place that knows all names."""
+
+import asyncio
+import contextlib
+import dataclasses
+import secrets
+from collections.abc import AsyncIterator
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.database import OpenDatabase, open_database
+from app.metrics import Metrics
+from app.server_settings import ServerSettings
+from app.settings import Settings
+from executor.board import Board
+from executor.executor import Executor, Parts
+from executor.models import Models
+from executor.progress import Progress, Sources
+from executor.settings import ExecutorSettings
+from generators.diffusion.generator import DiffusionGenerator
+from generators.diffusion.settings import DiffusionSettings
+from generators.generator import Generator
+from generators.scripted import ScriptedGenerator, ScriptedSettings
+from generators.spec import FileRef
+from resolvers.access import FileAccess, Signer
+from store.database.sessions import Database
+from store.database.tables import Secret
+from store.events import Broadcast
+from store.files.decoder import Decoder, DecoderLimits
+from store.files.vault import FileMissing, Vault
+from store.settings import StoreSettings
+
+MIB = 1024 * 1024
+SIGNING = "file_addresses"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Server:
+    """The parts of a running server."""
+
+    settings: Settings
+    database: Database
+    exclusive: bool
+    files: FileAccess
+    models: Models
+    progress: Progress
+    executor: Executor
+    metrics: Metrics
+    draining: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def open_server(settings: Settings) -> AsyncIterator[Server]:
+    """Everything but the transports: database open and migrated, work being done.
+
+    Raises:
+        DatabaseUnreachable, EmbeddedUnavailable, ServerAlreadyRunning, ServerTooOld: see app.database.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(open_database(settings))
+        files = await _files(settings, opened.database, stack)
+        models = Models(generators(settings, files.vault))
+        server = await _assemble(settings, opened, files, models, stack)
+        for generator in models.generators:
+            stack.push_async_callback(generator.close)
+            await generator.start()
+        await server.executor.start(exclusive=server.exclusive)
+        stack.push_async_callback(server.executor.stop)
+        yield server
+
+
+def generators(settings: Settings, vault: Vault) -> list[Generator]:
+    """All generators that the settings offer."""
+
+    async def open_file(file: FileRef) -> bytes:
+        try:
+            return await vault.read_async(file.sha256)
+        except FileMissing as error:
+            raise FileNotFoundError(file.sha256) from error
+
+    made: list[Generator] = [DiffusionGenerator(settings.section(DiffusionSettings), open_file)]
+    scripted = settings.section(ScriptedSettings)
+    if scripted.scripted_generator:
+        made.append(ScriptedGenerator(scripted))
+    return made
+
+
+async def _assemble(
+    settings: Settings,
+    opened: OpenDatabase,
+    files: FileAccess,
+    models: Models,
+    stack: contextlib.AsyncExitStack,
+) -> Server:
+    broadcast, board, metrics = Broadcast(), Board(), Metrics()
+    broadcast.attach(opened.database)
+    chosen = settings.section(ExecutorSettings)
+    parts = Parts(
+        db=opened.database,
+        models=models,
+        vault=files.vault,
+        broadcast=broadcast,
+        board=board,
+        render=files.decoder.render,
+        observer=metrics,
+    )
+    return Server(
+        settings=settings,
+        database=opened.database,
+        exclusive=opened.exclusive,
+        files=files,
+        models=models,
+        progress=Progress(
+            Sources(db=opened.database, broadcast=broadcast, board=board, models=models), chosen
+        ),
+        executor=Executor(parts, chosen),
+        metrics=metrics,
+        draining=asyncio.Event(),
+    )
+
+
+async def _files(settings: Settings, database: Database, stack: contextlib.AsyncExitStack) -> FileAccess:
+    store, server = settings.section(StoreSettings), settings.section(ServerSettings)
+    decoder = Decoder(
+        DecoderLimits(max_bytes=store.max_upload_mb * MIB, memory_bytes=store.decoder_memory_mb * MIB)
+    )
+    stack.push_async_callback(decoder.aclose)
+    signer = Signer(await own_secret(database, SIGNING), server.public_url or "")
+    return FileAccess(
+        vault=Vault(store.data_dir / "files"),
+        decoder=decoder,
+        signer=signer,
+        max_upload_bytes=store.max_upload_mb * MIB,
+    )
+
+
+async def own_secret(database: Database, name: str) -> bytes:
+    """32 random bytes that this server keeps under `name`; made on first use."""
+    async with database.begin() as session:
+        made = insert(Secret).values(name=name, value=secrets.token_bytes(32))
+        await session.execute(made.on_conflict_do_nothing(index_elements=[Secret.name]))
+        return (await session.scalars(select(Secret.value).where(Secret.name == name))).one()

@@ -86,7 +86,7 @@ class Flusher:
             one.dirty = False
         async with self._db.begin() as session:
             rows = await session.execute(_FLUSH, _columns(self._board, dirty))
-        watched: dict[uuid.UUID, bool] = dict(rows.tuples().all())
+        watched: dict[uuid.UUID, bool] = dict(rows.all())
         for one in dirty:
             one.watched_elsewhere = watched.get(one.claim.task_id, False)
 

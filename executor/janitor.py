@@ -61,7 +61,7 @@ class Janitor:
                 .where(Task.latents.is_not(None), Task.state.in_(FINAL))
                 .limit(100)
             )
-        for task_id, sha256 in ended.tuples().all():
+        for task_id, sha256 in ended.all():
             async with self._tools.db.begin() as session:
                 await session.execute(update(Task).where(Task.id == task_id).values(latents=None))
             if sha256 is not None:

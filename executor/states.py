@@ -301,7 +301,8 @@ def _ratio(step: int, steps: int) -> float:
 
 def _phase(rows: Rows, points: dict[uuid.UUID, _Point | None]) -> str:
     if rows.job.status is not JobStatus.RUNNING:
-        return rows.job.status.value
+        status: str = rows.job.status.value
+        return status
     said = [point for point in points.values() if point is not None]
     if not said:
         return STARTING if any(task.state is JobStatus.RUNNING for task in rows.tasks) else "QUEUED"

@@ -162,4 +162,4 @@ async def depths(session: AsyncSession) -> dict[str, int]:
     rows = await session.execute(
         select(Task.lane, func.count()).where(Task.state == JobStatus.QUEUED).group_by(Task.lane)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())

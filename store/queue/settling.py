@@ -37,7 +37,7 @@ async def settle_job(session: AsyncSession, job: Job, *, queued: bool = False) -
     rows = await session.execute(
         select(Task.state, func.count()).where(Task.job_id == job.id).group_by(Task.state)
     )
-    counts = dict(rows.tuples().all())
+    counts = dict(rows.all())
     job.failed_count = counts.get(JobStatus.FAILED, 0)
     if not job.status.final and not counts.keys() & {JobStatus.QUEUED, JobStatus.RUNNING}:
         await _end(session, job, made=counts.get(JobStatus.SUCCEEDED, 0))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from training.starter import words
@@ -79,9 +78,9 @@ def training_look(rng: random.Random) -> Look:
     if look.kind == "person" and rng.random() < 0.35:
         role = rng.choice(ROLES)
         values: dict[str, Any] = dict(role.implies)
-        look = replace(look, **values, gender=role.gender or look.gender)
+        look = look.but(**values, gender=role.gender or look.gender)
     if look.prop == "muffins" and rng.random() < 0.4:
-        look = replace(look, scene="kitchen")
+        look = look.but(scene="kitchen")
     return look
 
 

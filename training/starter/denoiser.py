@@ -63,6 +63,7 @@ def new_scheduler() -> DDIMScheduler:
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=False,
+        steps_offset=1,  # unused with trailing steps; the pipeline warns about any other value
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from training.starter.card import model_card
 from training.starter.latents import LatentCache
 from training.starter.parts import load_autoencoder, load_denoiser, pipeline, scaled
 from training.starter.tokenizer import known_words
@@ -43,6 +44,9 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
     }
     (target / "likeness.json").write_text(json.dumps(card, indent=2) + "\n")
     (target / "known_words.txt").write_text("\n".join(sorted(known_words())) + "\n")
+    measured = folder / "figures.json"
+    figures = json.loads(measured.read_text()) if measured.exists() else None
+    (target / "README.md").write_text(model_card(figures, side=128, steps=steps, guidance=guidance))
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if size > LIMIT:
         raise ValueError(f"the checkpoint takes {size} bytes; at most {LIMIT} are allowed")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 PLAIN: Final = "plain"
 
@@ -108,6 +108,10 @@ class Look:
         for name, values in VALUES.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {values}")
+
+    def but(self, **values: Any) -> Look:
+        """This look with other values for some attributes."""
+        return replace(self, **values)
 
     def shown(self) -> tuple[str, ...]:
         """Names of the attributes that can be seen in this picture, in the order of `VALUES`."""

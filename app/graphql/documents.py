@@ -21,6 +21,7 @@ from graphql import (
     validate,
 )
 from graphql.validation.rules.custom.no_schema_introspection import NoSchemaIntrospectionCustomRule
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
@@ -93,7 +94,11 @@ class Documents:
             return known
         document = self._parse(query)
         check_limits(document, self._settings)
-        if errors := self._validate(document):
+        errors = self._validate(document)
+        if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):
+            message = "The document repeats so many fields that checking it was given up."
+            raise refuse(ErrorCode.TOO_MANY_FIELDS, message, of_document=True)
+        if errors:
             raise refuse_document(ErrorCode.GRAPHQL_VALIDATION_FAILED, errors)
         self._remember(query, document)
         return document

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from app.graphql.wiring import Wiring
+from app.graphql.wiring import Viewer, Wiring
 
 PARAMETER_NAMES = ("authorization", "apikey", "token")
 
@@ -43,20 +44,20 @@ def from_parameters(parameters: Mapping[str, Any]) -> str | None:
 class Tenure:
     """The time an open stream has: it ends when its key fails a check, or when the server drains."""
 
-    def __init__(self, wiring: Wiring, secret: str | None) -> None:
+    def __init__(self, wiring: Wiring, secret: str | None, viewer: Viewer) -> None:
         self._wiring = wiring
         self._secret = secret
-        self._checked = time.monotonic()
+        self._due = 0.0
+        self._plan_check(viewer)
 
     async def wait(self, seconds: float) -> End | None:
         """Wait `seconds` at most; the reason to end, or None when there is none yet."""
-        due = self._checked + self._wiring.settings.key_check_seconds
         try:
-            async with asyncio.timeout(max(0.0, min(seconds, due - time.monotonic()))):
+            async with asyncio.timeout(max(0.0, min(seconds, self._due - time.monotonic()))):
                 await self._wiring.draining.wait()
                 return End.DRAINING
         except TimeoutError:
-            return await self._check() if time.monotonic() >= due else None
+            return await self._check() if time.monotonic() >= self._due else None
 
     async def end(self) -> End:
         """Wait until there is a reason to end."""
@@ -65,8 +66,19 @@ class Tenure:
                 return reason
 
     async def _check(self) -> End | None:
-        self._checked = time.monotonic()
-        return None if await self._wiring.admit(self._secret) is not None else End.REVOKED
+        viewer = await self._wiring.admit(self._secret)
+        if viewer is None:
+            return End.REVOKED
+        self._plan_check(viewer)
+        return None
+
+    def _plan_check(self, viewer: Viewer) -> None:
+        """Check every so often, and at the moment the key is said to expire."""
+        wait = self._wiring.settings.key_check_seconds
+        expires_at: datetime | None = getattr(viewer, "expires_at", None)
+        if expires_at is not None:
+            wait = min(wait, max(0.05, (expires_at - datetime.now(UTC)).total_seconds()))
+        self._due = time.monotonic() + wait
 
 
 def _secret(text: str) -> str:

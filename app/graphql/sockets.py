@@ -176,7 +176,7 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
             return
         self.viewer = viewer
         self.connection_acknowledged = True
-        self._tending = asyncio.create_task(self._tend(Tenure(self.view.wiring, secret)))
+        self._tending = asyncio.create_task(self._tend(Tenure(self.view.wiring, secret, viewer)))
         await self.socket.send_json({"type": "connection_ack"})
 
     @override

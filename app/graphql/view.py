@@ -5,14 +5,12 @@ request is read, its caller admitted, its document prepared, then it runs in a c
 """
 
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 import structlog
 from graphql import OperationType
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -34,6 +32,7 @@ from app.graphql.wiring import Viewer, Wiring, request_id_of
 
 FRAMINGS: dict[Answer, type[Framing]] = {Answer.EVENTS: EventFraming, Answer.MULTIPART: MultipartFraming}
 ALLOWED = "GET, POST"
+MAX_JSON_BYTES = 1_048_576
 VARY = {"vary": "accept"}
 
 
@@ -61,12 +60,12 @@ class GraphQLView(GraphQL[Any, None]):
         request = Request(scope, receive)
         accept = Accept(request.headers.get("accept"))
         try:
-            response = await self._respond(request, accept)
-        except RequestError as refused:
-            response = _refusal(refused, accept)
-        except Exception as error:  # noqa: BLE001  # the last place where a bug becomes an answer; it is logged
-            response = _refusal(RequestError([bug(error)], status=500), accept)
-        await response(scope, receive, send)
+            response = await self._answer(request, accept)
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            return  # it left while it was still sending: there is nobody to answer
+        finally:
+            await request.close()
 
     @override
     def decode_json(self, data: str | bytes) -> object:
@@ -78,11 +77,22 @@ class GraphQLView(GraphQL[Any, None]):
         """Write JSON as text, as WebSocket frames need."""
         return encode_text(data)
 
+    async def _answer(self, request: Request, accept: Accept) -> Response:
+        """The response, whatever happens on the way to it."""
+        try:
+            return await self._respond(request, accept)
+        except RequestError as refused:
+            return _refusal(refused, accept)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001  # the last place where a bug becomes an answer; it is logged
+            return _refusal(RequestError([bug(error)], status=500), accept)
+
     async def _respond(self, request: Request, accept: Accept) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
             raise _method(f"{request.method} is not supported here; send a GET or a POST.", ALLOWED)
         if self.wiring.page and _wants_page(request, accept):
-            return HTMLResponse(self.wiring.page(), headers=VARY)
+            return self.wiring.page(request)
         secret = bearer(request.headers)
         viewer = await self._admit(secret)
         params = await _read(request)
@@ -108,11 +118,10 @@ class GraphQLView(GraphQL[Any, None]):
             raise _method("Mutations need POST.", "POST")
         subscribing = kind is OperationType.SUBSCRIPTION
         answer = accept.for_subscription() if subscribing else accept.for_single_result()
-        viewer, secret = caller
-        context = self.wiring.context(viewer, request_id_of(request.scope))
+        context = self.wiring.context(caller[0], request_id_of(request.scope))
         if answer in FRAMINGS:
             framing = FRAMINGS[answer]()
-            return self._stream(operation, context, framing, secret)
+            return self._stream(operation, context, framing, caller)
         return await self._single(request, operation, context, answer)
 
     async def _single(
@@ -127,11 +136,12 @@ class GraphQLView(GraphQL[Any, None]):
         return _json(body, 200, answer)
 
     def _stream(
-        self, operation: Operation, context: object, framing: Framing, secret: str | None
+        self, operation: Operation, context: object, framing: Framing, caller: tuple[Viewer, str | None]
     ) -> Response:
+        viewer, secret = caller
         responses = self.served.stream(operation, context, framing.transport)
         silence = self.wiring.settings.heartbeat_seconds
-        return Streamed(responses, framing, Tenure(self.wiring, secret), silence)
+        return Streamed(responses, framing, Tenure(self.wiring, secret, viewer), silence)
 
 
 def _wants_page(request: Request, accept: Accept) -> bool:
@@ -162,12 +172,14 @@ def _charset(parameters: str) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    try:
-        return await request.body()
-    except HTTPException as error:
-        if error.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            raise
-        raise refuse(ErrorCode.PAYLOAD_TOO_LARGE, "The request is too large.", status=413) from None
+    """Read a JSON body; forms have their own, larger limit, held by the route."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            message = f"The request is larger than {MAX_JSON_BYTES} bytes."
+            raise refuse(ErrorCode.PAYLOAD_TOO_LARGE, message, status=413)
+    return bytes(body)
 
 
 async def _in_time(running: Any, seconds: float) -> dict[str, Any]:

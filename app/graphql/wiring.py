@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import strawberry
+from starlette.requests import Request
+from starlette.responses import Response
 
 from app.graphql.settings import GraphQLSettings
 
@@ -58,7 +60,7 @@ class Wiring:
     observer: Observer = field(default_factory=Unobserved)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     public_errors: tuple[type[Exception], ...] = ()
-    page: Callable[[], bytes] | None = None
+    page: Callable[[Request], Response] | None = None
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:

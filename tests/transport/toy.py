@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import strawberry
 from graphql import GraphQLError
-from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
 from app.graphql.wiring import Wiring
+
+if TYPE_CHECKING:
+    from starlette.datastructures import UploadFile
 
 
 @dataclass
@@ -91,12 +93,12 @@ class Mutation:
     @strawberry.mutation
     async def size(self, file: Upload) -> int:
         """Measure a file."""
-        return len(await cast(UploadFile, file).read())
+        return len(await cast("UploadFile", file).read())
 
     @strawberry.mutation
     async def sizes(self, files: list[Upload]) -> list[int]:
         """Measure several."""
-        return [len(await cast(UploadFile, file).read()) for file in files]
+        return [len(await cast("UploadFile", file).read()) for file in files]
 
     @strawberry.mutation
     async def slow(self, info: Info) -> str:

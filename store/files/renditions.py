@@ -37,7 +37,9 @@ class Renditions:
 def render(image: Image.Image) -> Renditions:
     """Make the quick looks of an upright RGB or RGBA image in sRGB; the image is left as it is."""
     sizes = {side: fitted(image.size, side) for side in THUMBNAIL_SIDES}
-    small = _scaled(image, sizes[THUMBNAIL_SIDES[-1]])  # the rest is cheap from here, however large the picture is
+    small = _scaled(
+        image, sizes[THUMBNAIL_SIDES[-1]]
+    )  # the rest is cheap from here, however large the picture is
     return Renditions(
         width=image.width,
         height=image.height,

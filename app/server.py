@@ -21,6 +21,8 @@ from executor.settings import ExecutorSettings
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.settings import DiffusionSettings
 from generators.generator import Generator
+from generators.hosted.generator import HostedGenerator
+from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedGenerator, ScriptedSettings
 from generators.spec import FileRef
 from resolvers.access import FileAccess, Signer
@@ -79,7 +81,10 @@ def generators(settings: Settings, vault: Vault) -> list[Generator]:
         except FileMissing as error:
             raise FileNotFoundError(file.sha256) from error
 
-    made: list[Generator] = [DiffusionGenerator(settings.section(DiffusionSettings), open_file)]
+    made: list[Generator] = [
+        DiffusionGenerator(settings.section(DiffusionSettings), open_file),
+        HostedGenerator(settings.section(HostedSettings), open_file),
+    ]
     scripted = settings.section(ScriptedSettings)
     if scripted.scripted_generator:
         made.append(ScriptedGenerator(scripted))

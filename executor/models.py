@@ -33,12 +33,10 @@ class Models:
         return self._owners.get(key)
 
     def availability(self, key: str) -> Availability:
-        """Whether that model can be used now; a retired one names its successor."""
+        """Whether that model can be used now, as its generator says; a retired one names its successor."""
         model, generator = self.get(key), self.generator_for(key)
         if model is None or generator is None:
             return Availability(available=False, reason=f"There is no model {key!r} here.")
-        if model.retired_on is not None:
-            return Availability(available=False, reason=_retired(model))
         return generator.availability(key)
 
     def lane_for(self, key: str) -> str:
@@ -69,8 +67,3 @@ class Models:
     def measured(self, key: str, seconds: float) -> None:
         """Remember how long one picture took."""
         self._seconds.setdefault(key, collections.deque(maxlen=REMEMBERED)).append(seconds)
-
-
-def _retired(model: Model) -> str:
-    words = f"{model.name} was retired on {model.retired_on}"
-    return f"{words}; use {model.successor}" if model.successor else words

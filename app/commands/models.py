@@ -1,0 +1,51 @@
+"""`python -m app models [list]` and `models pull KEY`."""
+
+import argparse
+import asyncio
+import sys
+
+from app.commands.failures import plainly
+from app.server import generators
+from app.settings import Settings
+from executor.models import Models
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.downloads import DownloadError, pull
+from generators.diffusion.settings import DiffusionSettings
+from store.files.vault import Vault
+from store.settings import StoreSettings
+
+MIB = 2**20
+
+
+@plainly
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """List models, or download one."""
+    if arguments.action == "pull":
+        return asyncio.run(_pull(settings.section(DiffusionSettings), arguments.key))
+    return _list(settings)
+
+
+def _list(settings: Settings) -> int:
+    models = Models(generators(settings, Vault(settings.section(StoreSettings).data_dir / "files")))
+    for model in models.list():
+        state = models.availability(model.key)
+        size = f"{model.native_size.width}x{model.native_size.height}" if model.sizes else ""
+        words = "available" if state.available else state.reason
+        print(f"{model.key:28} {model.provider.value:10} {size:10} {words}")
+        for label, text in (("licence", model.licence), ("note", model.note)):
+            if text:
+                print(f"{'':28} {label}: {text}")
+    return 0
+
+
+async def _pull(chosen: DiffusionSettings, key: str) -> int:
+    try:
+        async for progress in pull(Shelf(chosen), chosen, key):
+            done, total = progress.done / MIB, progress.total / MIB
+            sys.stderr.write(f"\r{key}: {done:,.0f} of {total:,.0f} MB ({done / max(total, 1e-9):.0%})")
+            sys.stderr.flush()
+    except DownloadError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print(f"\n{key} lies ready.")
+    return 0

@@ -1,0 +1,86 @@
+"""One cheap question to each configured provider: does the key work? Asks for nothing that costs money."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import httpx2
+
+from generators.hosted.settings import HostedSettings
+
+SECONDS = 15.0
+REFUSED = frozenset({401, 403})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """A GET that every valid key is allowed."""
+
+    provider: str
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of it, in words that never hold the key."""
+
+    provider: str
+    works: bool
+    words: str
+
+
+def questions(settings: HostedSettings) -> Iterator[Question]:
+    """One for each provider whose key is set."""
+    if settings.openai_api_key:
+        yield Question(
+            provider="OpenAI",
+            url=f"{settings.openai_base_url.rstrip('/')}/models",
+            headers=_bearer(settings.openai_api_key),
+        )
+    if settings.replicate_api_token:
+        yield Question(
+            provider="Replicate",
+            url=f"{settings.replicate_base_url.rstrip('/')}/v1/account",
+            headers=_bearer(settings.replicate_api_token),
+        )
+    if settings.recraft_api_token:
+        yield Question(
+            provider="Recraft",
+            url=f"{settings.recraft_base_url.rstrip('/')}/users/me",
+            headers=_bearer(settings.recraft_api_token),
+        )
+    if settings.gemini_api_key:
+        yield Question(
+            provider="Gemini",
+            url=f"{settings.google_gemini_base_url.rstrip('/')}/v1/models",
+            headers={"x-goog-api-key": settings.gemini_api_key},
+        )
+    if settings.pexels_api_key:
+        yield Question(
+            provider="Pexels",
+            url=f"{settings.pexels_base_url.rstrip('/')}/search?query=sunset&per_page=1",
+            headers={"authorization": settings.pexels_api_key},
+        )
+
+
+async def probe(settings: HostedSettings) -> AsyncIterator[Answer]:
+    """Ask each, one after the other."""
+    async with httpx2.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+        for question in questions(settings):
+            yield await _ask(client, question)
+
+
+async def _ask(client: httpx2.AsyncClient, question: Question) -> Answer:
+    try:
+        response = await client.get(question.url, headers=dict(question.headers))
+    except httpx2.HTTPError as error:
+        words = f"{question.url.split('?')[0]} does not answer ({type(error).__name__})."
+        return Answer(provider=question.provider, works=False, words=words)
+    if response.is_success:
+        return Answer(provider=question.provider, works=True, words="answered, and takes the key.")
+    why = "refuses the key" if response.status_code in REFUSED else "does not serve"
+    return Answer(provider=question.provider, works=False, words=f"{why} (HTTP {response.status_code}).")
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}

@@ -58,11 +58,11 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Copies]:
     """Makes and drops migrated databases; synchronous."""
     told = getattr(request.config, "workerinput", None)
     if told:
-        url, template, worker = *told["postgres"], told["workerid"]
+        url, template = told["postgres"]
+        copies = Copies(url, template, told["workerid"])
     else:
         cluster = cluster_of(request.config)
-        url, template, worker = cluster.url, cluster.template, "main"
-    copies = Copies(url, template, worker)
+        copies = Copies(cluster.url, cluster.template, "main")
     yield copies
     copies.close()
 

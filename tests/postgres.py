@@ -40,7 +40,9 @@ UNSAFE = EmbeddedOptions(
 class Cluster:
     """The server of this test run. `url` is its administrator's, `template` the name of the migrated database."""
 
-    def __init__(self, url: str, template: str, embedded: Embedded | None, folder: pathlib.Path | None) -> None:
+    def __init__(
+        self, url: str, template: str, embedded: Embedded | None, folder: pathlib.Path | None
+    ) -> None:
         self.url, self.template = url, template
         self._embedded, self._folder = embedded, folder
 
@@ -68,7 +70,9 @@ class Cluster:
             engine = create_async_engine(database_url(self.url, self.template), poolclass=NullPool)
             await migrate.upgrade(engine)
             await engine.dispose()
-            await admin.execute(f'ALTER DATABASE "{self.template}" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false')
+            await admin.execute(
+                f'ALTER DATABASE "{self.template}" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false'
+            )
 
     async def stop(self) -> None:
         if self._embedded is None or self._folder is None:
@@ -120,7 +124,7 @@ class Counted:
 
 @contextlib.contextmanager
 def count_statements(db: Database) -> Iterator[Counted]:
-    """`with count_statements(db) as counted: ...; assert len(counted) == 2`"""
+    """What `db` sends inside the block: `with ... as counted: ...`, then `len(counted)`, `counted.statements`."""
     counted = Counted()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

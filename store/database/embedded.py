@@ -58,26 +58,39 @@ class EmbeddedOptions:
 
 
 class Embedded:
-    """A running private PostgreSQL. Made by `start_embedded`."""
+    """A running private PostgreSQL. Made by `start_embedded`; `url` is how to reach it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", server_lock: int) -> None:
-        self._process = process
-        self._server_lock = server_lock
+    def __init__(self, data_dir: pathlib.Path, options: EmbeddedOptions) -> None:
+        data_dir = data_dir.absolute()
+        order = _order(data_dir, options)
         self.url = ""
+        self._postgres = data_dir / "postgres"
+        self._server_lock = _hold_server_lock(data_dir)
+        self._process = _supervisor(order)
+
+    @property
+    def running(self) -> bool:
+        """False once stopped, or once its supervisor was killed from outside (the database ends with it)."""
+        return self._process.poll() is None
 
     async def stop(self) -> None:
         """Roll back what is open, shut down, release the data folder. Close your connections first. Twice is once."""
         await asyncio.shield(asyncio.to_thread(self._stop))
 
+    async def _ready(self) -> None:
+        answer = await asyncio.to_thread(_first_answer, self._process)
+        self.url = await _reachable_url(self._postgres, answer)
+
     def _stop(self) -> None:
-        if self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            finally:
-                os.close(self._server_lock)
-        if self._process.stdout:
-            self._process.stdout.close()
+        if self._process.stdin is None or self._process.stdin.closed:
+            return
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        finally:
+            os.close(self._server_lock)
+            if self._process.stdout:
+                self._process.stdout.close()
 
 
 async def start_embedded(data_dir: pathlib.Path, options: EmbeddedOptions | None = None) -> Embedded:
@@ -87,14 +100,9 @@ async def start_embedded(data_dir: pathlib.Path, options: EmbeddedOptions | None
         ServerAlreadyRunning: another server holds `data_dir`.
         EmbeddedUnavailable: it cannot run here; the message says what to do.
     """
-    options = options or EmbeddedOptions()
-    data_dir = data_dir.absolute()
-    order = _order(data_dir, options)
-    server_lock = _hold_server_lock(data_dir)
-    embedded = Embedded(_supervisor(order), server_lock)
+    embedded = Embedded(data_dir, options or EmbeddedOptions())
     try:
-        answer = await asyncio.to_thread(_first_answer, embedded._process)  # noqa: SLF001 - one module
-        embedded.url = await _reachable_url(data_dir, answer)
+        await embedded._ready()  # noqa: SLF001 - one module
     except BaseException:
         await embedded.stop()
         raise
@@ -122,7 +130,9 @@ def _order(data_dir: pathlib.Path, options: EmbeddedOptions) -> Order:
         )
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and not sys.platform.startswith("linux"):
-        raise EmbeddedUnavailable(f"PostgreSQL does not run as root. Start the server as an ordinary user. {INSTEAD}")
+        raise EmbeddedUnavailable(
+            f"PostgreSQL does not run as root. Start the server as an ordinary user. {INSTEAD}"
+        )
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data_dir / "postgres").mkdir(mode=0o700, exist_ok=True)
@@ -142,7 +152,10 @@ def _order(data_dir: pathlib.Path, options: EmbeddedOptions) -> Order:
 def _hold_server_lock(data_dir: pathlib.Path) -> int:
     """`server.lock`, open and held, with our pid in it."""
     path = data_dir / "server.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise EmbeddedUnavailable(f"DATA_DIR cannot be used: {error}. Choose another.") from error
     if not try_lock(descriptor):
         os.close(descriptor)
         raise ServerAlreadyRunning(data_dir, _pid_in(path))
@@ -178,7 +191,7 @@ def _supervisor(order: Order) -> "subprocess.Popen[bytes]":
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - Python itself, no shell
         [sys.executable, "-I", "-S", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -192,15 +205,16 @@ def _supervisor(order: Order) -> "subprocess.Popen[bytes]":
 
 def _first_answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     line = process.stdout.readline() if process.stdout else b""
-    answer: dict[str, Any] = json.loads(line) if line.strip() else {"failed": "Its supervisor ended without a word."}
+    answer: dict[str, Any] = (
+        json.loads(line) if line.strip() else {"failed": "Its supervisor ended without a word."}
+    )
     if "failed" in answer:
         raise EmbeddedUnavailable(f"{answer['failed']} {INSTEAD}")
     return answer
 
 
-async def _reachable_url(data_dir: pathlib.Path, answer: dict[str, Any]) -> str:
+async def _reachable_url(postgres: pathlib.Path, answer: dict[str, Any]) -> str:
     """Log in once, which proves the password, and make the database on the first start."""
-    postgres = data_dir / "postgres"
     try:
         url = _url(postgres, answer)
         with contextlib.suppress(asyncpg.InvalidCatalogNameError):
@@ -212,7 +226,9 @@ async def _reachable_url(data_dir: pathlib.Path, answer: dict[str, Any]) -> str:
         finally:
             await connection.close()
     except FileNotFoundError as error:
-        raise EmbeddedUnavailable(f"{postgres / 'password'} is missing; restore it from your backup.") from error
+        raise EmbeddedUnavailable(
+            f"{postgres / 'password'} is missing; restore it from your backup."
+        ) from error
     except asyncpg.InvalidPasswordError as error:
         raise EmbeddedUnavailable(
             f"{postgres / 'password'} is not this database's password; restore it from your backup."
@@ -234,7 +250,9 @@ async def _connect(postgres: pathlib.Path, answer: dict[str, Any], database: str
 def _url(postgres: pathlib.Path, answer: dict[str, Any]) -> str:
     """`hide_password=False`: whoever asks is about to connect."""
     query = {"host": _host(answer), "port": str(answer["port"])}
-    url = URL.create("postgresql+asyncpg", ROLE, (postgres / "password").read_text(), database=DATABASE, query=query)
+    url = URL.create(
+        "postgresql+asyncpg", ROLE, (postgres / "password").read_text(), database=DATABASE, query=query
+    )
     return url.render_as_string(hide_password=False)
 
 

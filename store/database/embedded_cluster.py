@@ -19,6 +19,7 @@ from typing import Any
 NOBODY = 65_534  # the uid that postgres runs as when we are root; initdb refuses a uid without a name
 ROLE = "likeness"
 SOCKET_FILE = ".s.PGSQL.5432"
+TEMPORARY = None if os.name == "nt" else "/tmp"  # noqa: S108 - mkdtemp's; TMPDIR may be long, or closed to NOBODY
 SOCKET_BYTES = 100  # of a socket's whole path: the kernel's limit is 104 on macOS, 108 on Linux
 
 
@@ -112,6 +113,7 @@ def remove_stale_pid(cluster: pathlib.Path) -> None:
 def initialize(place: Place) -> bool:
     """Make the cluster and its password unless they exist; True when made. Interrupted anywhere, it starts over."""
     if (place.cluster / "PG_VERSION").exists():
+        _check_owner(place)
         return False
     growing = place.folder / "cluster.new"
     if growing.exists():
@@ -126,6 +128,19 @@ def initialize(place: Place) -> bool:
     return True
 
 
+def _check_owner(place: Place) -> None:
+    """PostgreSQL's own words for this do not say what to do."""
+    if os.name == "nt":
+        return
+    needed = os.geteuid() if place.uid is None else place.uid
+    owner = place.cluster.stat().st_uid
+    if owner != needed:
+        raise FailedStart(
+            f"{place.cluster} belongs to user {owner} and the database would run as user {needed}. Start the server "
+            "as the user who made it (root runs it as 65534), or give the folder to the new one with chown -R."
+        )
+
+
 def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
     """C.UTF-8 from PostgreSQL itself, so order and case are equal on every system; scram for local users as well.
 
@@ -134,7 +149,7 @@ def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
     command = [place.program("initdb"), "-D", place.data_argument(cluster), "-U", ROLE, *options]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-sync", "--no-instructions"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--locale={_system_locale()}"]
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603 - our own program, no shell
         command,
         cwd=cluster,
         stdin=subprocess.DEVNULL,
@@ -146,12 +161,14 @@ def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
         **place.identity(),
     )
     if ended.returncode != 0:
-        raise FailedStart(f"PostgreSQL could not make its files under {place.folder}: {last_words(ended.stdout)}")
+        raise FailedStart(
+            f"PostgreSQL could not make its files under {place.folder}: {last_words(ended.stdout)}"
+        )
 
 
 def sync_later(place: Place) -> "subprocess.Popen[bytes]":
     """Write a new cluster's files to the disk, beside the running database."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own program, no shell
         [place.program("initdb"), "--sync-only", "-D", place.data_argument(place.cluster)],
         cwd=place.cluster,
         stdin=subprocess.DEVNULL,
@@ -162,9 +179,9 @@ def sync_later(place: Place) -> "subprocess.Popen[bytes]":
     )
 
 
-def clean_environment() -> dict[str, str]:
-    """No PG* variable of the user may redirect our own server."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_MESSAGES": "C"}
+def clean_environment() -> dict[str, str] | None:
+    """Nothing of the server's: no PG* variable may redirect its database, and its keys are not for `postgres`."""
+    return None if os.name == "nt" else {"PATH": os.defpath}  # Windows' own libraries read theirs
 
 
 def last_words(text: str) -> str:
@@ -189,7 +206,7 @@ def socket_folder(place: Place) -> Iterator[pathlib.Path]:
             left.unlink()
         yield wanted
         return
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix="likeness-", dir=None if os.name == "nt" else "/tmp"))
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix="likeness-", dir=TEMPORARY))
     try:
         place.give(temporary)
         yield temporary
@@ -200,7 +217,7 @@ def socket_folder(place: Place) -> Iterator[pathlib.Path]:
 @contextlib.contextmanager
 def _passed(place: Place, password: str) -> Iterator[str]:
     """A file with the password that initdb may read, gone afterwards; arguments are visible to everybody."""
-    descriptor, path = tempfile.mkstemp(prefix="likeness-")
+    descriptor, path = tempfile.mkstemp(prefix="likeness-", dir=TEMPORARY)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{password}\n")

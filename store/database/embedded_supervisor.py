@@ -46,8 +46,8 @@ WATCH_S = 0.25  # how soon a `postgres` that died by itself is noticed; the serv
 LOG_BYTES = 8 << 20
 FAST_STOP_S = 60.0  # a fast shutdown writes a checkpoint
 IMMEDIATE_STOP_S = 10.0
-MOST_RESTARTS = 5  # within one RESTART_WINDOW_S
-RESTART_WINDOW_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 10.0  # before a restart; doubled until one lived for CALM_S
+CALM_S = 60.0
 
 # What a small machine and one application need. On the command line, so that a new release changes them at once.
 TUNING = {
@@ -55,7 +55,7 @@ TUNING = {
     "io_method": "sync",
     "jit": "off",
     "log_timezone": "UTC",
-    "max_connections": "120",
+    "max_connections": "250",
     "max_logical_replication_workers": "0",
     "max_wal_senders": "0",
     "max_wal_size": "512MB",
@@ -134,9 +134,11 @@ class Postgres:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         """It inherits the lock, and on Linux it ends when this process is killed."""
-        options: dict[str, Any] = {} if WINDOWS else {"pass_fds": (self.lock,), "preexec_fn": _ending_with_parent()}
+        options: dict[str, Any] = (
+            {} if WINDOWS else {"pass_fds": (self.lock,), "preexec_fn": _ending_with_parent()}
+        )
         with os.fdopen(os.open(self.place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 - our own program, no shell
                 self.command,
                 cwd=self.place.cluster,
                 stdin=subprocess.DEVNULL,
@@ -150,36 +152,46 @@ class Postgres:
     def wait_ready(self, timeout_s: float) -> None:
         """Until it accepts connections. Raises FailedStart with the log's last words when it does not."""
         ready = _wait_until(
-            lambda: self.process.poll() is not None or is_ready(self.place.cluster, self.process.pid), timeout_s
+            lambda: self.process.poll() is not None or is_ready(self.place.cluster, self.process.pid),
+            timeout_s,
         )
         if self.process.returncode is not None:
-            raise FailedStart(f"PostgreSQL ended at once. {self.place.log} says: {_last_words_of(self.place.log)}")
+            raise FailedStart(
+                f"PostgreSQL ended at once. {self.place.log} says: {_last_words_of(self.place.log)}"
+            )
         if not ready:
             raise FailedStart(f"PostgreSQL was not ready within {timeout_s:g} s; read {self.place.log}.")
 
     def keep_running(self) -> None:
-        """Until the server's end; starts `postgres` again when it died by itself (out of memory).
+        """Until the server's end; starts `postgres` again when it died by itself (out of memory, disk full).
 
-        `postmaster.pid` stays where it is then: PostgreSQL refuses to start until the dead one's children are gone.
+        `postmaster.pid` stays where it is then: PostgreSQL refuses to start until the dead one's children are gone,
+        hence the growing pause.
         """
-        restarts: list[float] = []
+        pause_s = FIRST_PAUSE_S
+        started = time.monotonic()
         while not server_gone(WATCH_S):
             if self.process.poll() is None:
                 continue
-            restarts = [then for then in restarts if then > time.monotonic() - RESTART_WINDOW_S]
-            if len(restarts) == MOST_RESTARTS:
-                sys.exit(f"PostgreSQL ended {MOST_RESTARTS} times within {RESTART_WINDOW_S:g} s.")
-            restarts.append(time.monotonic())
-            self.process = self._start()
+            pause_s = (
+                FIRST_PAUSE_S if time.monotonic() - started > CALM_S else min(2 * pause_s, LONGEST_PAUSE_S)
+            )
+            if server_gone(pause_s):
+                return
+            self.process, started = self._start(), time.monotonic()
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, everything committed is on the disk."""
-        for name, patience_s in (("INT", FAST_STOP_S), ("QUIT", IMMEDIATE_STOP_S), ("KILL", IMMEDIATE_STOP_S)):
+        for name, patience_s in (
+            ("INT", FAST_STOP_S),
+            ("QUIT", IMMEDIATE_STOP_S),
+            ("KILL", IMMEDIATE_STOP_S),
+        ):
             if self.process.poll() is not None:
                 return
             if WINDOWS:
                 pg_ctl = self.place.program("pg_ctl")
-                subprocess.run([pg_ctl, "kill", name, str(self.process.pid)], check=False)
+                subprocess.run([pg_ctl, "kill", name, str(self.process.pid)], check=False)  # noqa: S603 - our own
             else:
                 self.process.send_signal(getattr(signal, f"SIG{name}"))
             try:

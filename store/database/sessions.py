@@ -13,18 +13,22 @@ Knows no table. Raises ServerTooOld, CommitUnknown, and ValueError for an addres
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
 import structlog
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 OLDEST = 15
+PING_AFTER_S = 1.0
 AFTER_COMMIT = "likeness.after_commit"
+IDLE_SINCE = "likeness.idle_since"
 _LIBPQ_ONLY = {"sslmode": "ssl", "connect_timeout": "timeout"}  # names that asyncpg calls otherwise
 _KNOWN = {
     "command_timeout", "direct_tls", "host", "port", "prepared_statement_cache_size", "ssl",
@@ -63,17 +67,18 @@ class Database:
             pool_size=pool.size,
             max_overflow=0,
             pool_timeout=pool.wait_s,
-            pool_pre_ping=True,
             pool_use_lifo=True,  # few warm connections rather than many cold ones
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             connect_args=_connect_arguments(make_url(url), pool),
         )
+        _ping_idle(self.engine)
         # Reads need no transaction: under READ COMMITTED each statement has its own snapshot anyway, and without
         # BEGIN and ROLLBACK a read is one round trip instead of three.
         self.reads = _sessions(self.engine.execution_options(isolation_level="AUTOCOMMIT"), _ReadSession)
         self.snapshots = _sessions(
-            self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True), _ReadSession
+            self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+            _ReadSession,
         )
         self.sessions = _sessions(self.engine, Session)
 
@@ -183,18 +188,42 @@ def _sessions(engine: AsyncEngine, kind: type[Session]) -> async_sessionmaker[As
 
 @contextlib.asynccontextmanager
 async def _closing(session: AsyncSession) -> AsyncIterator[AsyncSession]:
-    """Close to the end whatever happens: a connection given back half-way would be thrown away."""
+    """Close it; to the end even when cancelled twice: a connection given back half-way is thrown away."""
     try:
         yield session
-    finally:
+    except BaseException:
         await settled(session.close())
+        raise
+    await session.close()
+
+
+def _ping_idle(engine: AsyncEngine) -> None:
+    """Ping a connection before use when it has been idle; a dead one empties the pool and a new one is made.
+
+    `pool_pre_ping` would do it before every use, which is a third of what a short read costs.
+    """
+
+    def note(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[IDLE_SINCE] = time.monotonic()
+
+    def ping(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        since = record.info.pop(IDLE_SINCE, None)
+        if since is None or time.monotonic() - since < PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine.sync_engine, "checkin", note)
+    event.listen(engine.sync_engine, "checkout", ping)
 
 
 async def _commit(session: AsyncSession) -> None:
     calls = session.info.pop(AFTER_COMMIT, [])
     try:
         await session.commit()
-    except (DBAPIError, InterfaceError, TimeoutError, OSError) as error:
+    except (DBAPIError, OSError) as error:  # OSError: TimeoutError too
         if isinstance(error, DBAPIError) and not error.connection_invalidated:
             raise  # PostgreSQL said no: nothing was committed
         raise CommitUnknown("The connection ended during COMMIT; the outcome is unknown.") from error
@@ -210,10 +239,9 @@ def _connect_arguments(url: URL, pool: PoolOptions) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "command_timeout": pool.statement_s,
         "timeout": float(str(query.get("timeout", 10))),
-        # `jit` costs more than it saves on short statements; asyncpg's own cache stays off, SQLAlchemy keeps one.
+        # Only what PgBouncer passes on as well.
         "server_settings": {
             "application_name": str(query.get("application_name", "likeness")),
-            "jit": "off",
             "timezone": "UTC",
         },
     }

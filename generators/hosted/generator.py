@@ -147,7 +147,7 @@ class HostedGenerator:
                         yield event
             except Trouble as trouble:
                 said.append(trouble.words if len(names) == 1 else f"{name}: {trouble.words}")
-                if at + 1 == len(names) or trouble.kind in _STAYS or trouble.open:
+                if at + 1 == len(names) or _stays(trouble):
                     yield dataclasses.replace(trouble.failed(), words=" ".join(said))
                     return
                 waiting = None
@@ -255,6 +255,10 @@ def _writers(settings: HostedSettings, clock: Clock) -> dict[str, Any]:
     own = text.Responses(settings, clock, settings.openai_base_url, settings.openai_api_key or "")
     other = text.Chat(settings, clock, settings.text_base_url or "", settings.text_api_key or "none")
     return {"responses": own, "chat": other}
+
+
+def _stays(trouble: Trouble) -> bool:
+    return trouble.kind in _STAYS or trouble.open or trouble.made
 
 
 def _unfit(spec: ImageSpec | TextSpec | TrainingSpec, entry: Entry) -> str | None:

@@ -5,6 +5,7 @@ the peer did and billed the work, and nobody heard of it).
 """
 
 import asyncio
+import atexit
 import contextlib
 import dataclasses
 import socket
@@ -36,6 +37,7 @@ class Faults:
         self.queue: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.released = threading.Event()
+        self.first = threading.Event()
 
     def add(self, kind: str, times: int = 1, **facts: Any) -> None:
         """Order that fault for the next matching requests."""
@@ -48,6 +50,10 @@ class Faults:
                 self.queue.remove(fault)
                 return fault
         return None
+
+    async def arrived(self) -> None:
+        """Wait until a request has come in."""
+        await asyncio.to_thread(self.first.wait, 5)
 
     def count(self, method: str, path: str = "") -> int:
         """How many requests of that method arrived whose path contains the text."""
@@ -63,6 +69,7 @@ class Faulty:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._faults.requests.append((scope["method"], scope["path"]))
+        self._faults.first.set()
         fault = self._faults.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
@@ -126,22 +133,53 @@ class Served:
     faults: Faults
 
 
+class _Server:
+    """One listening server; its application can be changed, so that it serves test after test."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            self._switch,
+            timeout_graceful_shutdown=1,
+            interface="asgi3",
+            lifespan="off",
+            log_level="critical",
+            ws="none",
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(
+            target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True
+        )
+        self.thread.start()
+
+    async def _switch(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(3)
+        self.listener.close()
+
+
+_idle: list[_Server] = []
+
+
+@atexit.register
+def _stop_all() -> None:
+    for server in _idle:
+        server.stop()
+
+
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[Served]:
     """Run that application until the block ends."""
+    server = _idle.pop() if _idle else _Server()
     faults = Faults()
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        Faulty(app, faults), lifespan="off", log_level="critical", ws="none", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
+    server.app = Faulty(app, faults)
     try:
-        yield Served(url=f"http://127.0.0.1:{listener.getsockname()[1]}", faults=faults)
+        yield Served(url=f"http://127.0.0.1:{server.listener.getsockname()[1]}", faults=faults)
     finally:
         faults.released.set()
-        server.should_exit = True
-        thread.join(5)
-        listener.close()
+        _idle.append(server)

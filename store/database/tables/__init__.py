@@ -1,15 +1,28 @@
 """The tables: what is kept. One import for all of them, so that relations and migrations see the whole."""
 
+from store.database.tables.accounts import Adapter, Embedding, LedgerEntry, Limits, Preset, Usage
 from store.database.tables.declarative import Table
+from store.database.tables.outward import (
+    ActivityEntry,
+    ActivityHead,
+    Publication,
+    StockSearch,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from store.database.tables.people import ApiKey, AuditEntry, IdempotencyKey, Secret, User
 from store.database.tables.pictures import Character, File, Persona, Subject, Upload, Variant
 from store.database.tables.words import (
     FINAL,
     BaseImageStatus,
     CallState,
+    DeliveryState,
     ImageSource,
     JobKind,
     JobStatus,
+    LedgerKind,
+    PostStatus,
+    PublicationState,
     Role,
     SubjectKind,
     TaskKind,
@@ -17,25 +30,44 @@ from store.database.tables.words import (
     VariantStatus,
 )
 from store.database.tables.work import Job, Lane, ProviderCall, Task, TaskProgress, Turn
+from store.database.tables.writing import Beat, DiceRoll, Game, Post, PostImage
 
 __all__ = [
     "FINAL",
+    "ActivityEntry",
+    "ActivityHead",
+    "Adapter",
     "ApiKey",
     "AuditEntry",
     "BaseImageStatus",
+    "Beat",
     "CallState",
     "Character",
+    "DeliveryState",
+    "DiceRoll",
+    "Embedding",
     "File",
+    "Game",
     "IdempotencyKey",
     "ImageSource",
     "Job",
     "JobKind",
     "JobStatus",
     "Lane",
+    "LedgerEntry",
+    "LedgerKind",
+    "Limits",
     "Persona",
+    "Post",
+    "PostImage",
+    "PostStatus",
+    "Preset",
     "ProviderCall",
+    "Publication",
+    "PublicationState",
     "Role",
     "Secret",
+    "StockSearch",
     "Subject",
     "SubjectKind",
     "Table",
@@ -44,8 +76,11 @@ __all__ = [
     "TaskProgress",
     "Turn",
     "Upload",
+    "Usage",
     "User",
     "Variant",
     "VariantPurpose",
     "VariantStatus",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

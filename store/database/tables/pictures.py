@@ -14,6 +14,7 @@ from sqlalchemy import (
     false,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +57,9 @@ class Subject(Table):
     )
     base_image_versions: Mapped[int] = mapped_column(server_default="0")
     personality: Mapped[str | None] = mapped_column(Text)
+    active_adapter_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("adapters.id", ondelete="SET NULL", use_alter=True), index=True
+    )
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 
@@ -82,7 +86,14 @@ class Persona(Subject):
 
 
 class Character(Subject):
-    """Somebody in a role-playing game."""
+    """Somebody in a role-playing game. `reference_seed` is the approved picture's, unless it was fixed by hand."""
+
+    game_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("games.id", ondelete="SET NULL"), index=True)
+    art_style: Mapped[str | None] = mapped_column(String(200))
+    style_modifiers: Mapped[list[str] | None] = mapped_column(ARRAY(String(200)))
+    reference_seed: Mapped[Big | None]
+    reference_seed_fixed: Mapped[bool | None]
+    template_key: Mapped[str | None] = mapped_column(String(64))
 
     __mapper_args__ = {"polymorphic_identity": SubjectKind.CHARACTER, "eager_defaults": True}
 
@@ -134,6 +145,7 @@ class Variant(Table):
         Index(None, "subject_id", "purpose", "version_number"),
         Index(None, "subject_id", "created_at", "id"),
         Index(None, "job_id", "version_number"),
+        Index(None, "post_id", "created_at", "id"),
         Index(
             "uq_variants_base_image_version",
             "subject_id",
@@ -147,6 +159,7 @@ class Variant(Table):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     subject_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("subjects.id", ondelete="CASCADE"))
+    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"))
     file_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("files.id", ondelete="RESTRICT"), index=True)
     purpose: Mapped[VariantPurpose] = mapped_column(choice(VariantPurpose))
     version_number: Mapped[int]

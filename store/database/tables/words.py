@@ -108,3 +108,40 @@ class CallState(enum.Enum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
+
+
+class PostStatus(enum.Enum):
+    """Where a post stands."""
+
+    DRAFT = "DRAFT"
+    WRITING = "WRITING"
+    AWAITING_IMAGE = "AWAITING_IMAGE"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    PUBLISHING = "PUBLISHING"
+    PUBLISHED = "PUBLISHED"
+
+
+class LedgerKind(enum.Enum):
+    """HOLD promises, CAPTURE bills (and lifts the hold), RELEASE lifts a hold, CORRECT mends a bill."""
+
+    HOLD = "HOLD"
+    CAPTURE = "CAPTURE"
+    RELEASE = "RELEASE"
+    CORRECT = "CORRECT"
+
+
+class PublicationState(enum.Enum):
+    """INTENDED before the upload, UPLOADED once it is verified, PUBLISHED once rows say so, then WITHDRAWN."""
+
+    INTENDED = "INTENDED"
+    UPLOADED = "UPLOADED"
+    PUBLISHED = "PUBLISHED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class DeliveryState(enum.Enum):
+    """Where a webhook message stands."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"

@@ -34,6 +34,13 @@ class Job(Table):
     status: Mapped[JobStatus] = mapped_column(choice(JobStatus), server_default=JobStatus.QUEUED.value)
     subject_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("subjects.id", ondelete="CASCADE"))
     retry_of_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
+    continues_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="SET NULL"), index=True
+    )
+    series_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    preset_key: Mapped[str | None] = mapped_column(String(64))
+    reused_post: Mapped[bool] = mapped_column(server_default=false())
     request: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     request_id: Mapped[str | None] = mapped_column(String(64))
     revision: Mapped[Big] = mapped_column(server_default="1")

@@ -14,9 +14,9 @@ from resolvers.idempotency import Asked
 from resolvers.inputs import (
     ApproveBaseImageInput,
     RejectBaseImageInput,
-    Sent,
     UnlockAppearanceInput,
     UploadBaseImageInput,
+    UploadedFile,
 )
 from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
@@ -95,7 +95,7 @@ async def approve_base_image(info: Info, asked: ApproveBaseImageInput) -> Subjec
     """Approve the current draft, or another one by its id; the appearance is locked from then on."""
     context = info.context
     async with context.writing() as session:
-        subject: Subject = await found(session, context.viewer, Subject, asked.subject_id)
+        subject = await found(session, context.viewer, Subject, asked.subject_id)
         variant = await _lock_version(session, subject, asked.variant_id)
         subject = await _lock_subject(session, subject.id)
         _require_current(subject, variant, asked.variant_id)
@@ -115,7 +115,7 @@ async def reject_base_image(info: Info, asked: RejectBaseImageInput) -> Subject:
     """Reject the current draft, or another one by its id; the reason is kept."""
     context = info.context
     async with context.writing() as session:
-        subject: Subject = await found(session, context.viewer, Subject, asked.subject_id)
+        subject = await found(session, context.viewer, Subject, asked.subject_id)
         variant = await _lock_version(session, subject, asked.variant_id)
         subject = await _lock_subject(session, subject.id)
         _require_current(subject, variant, asked.variant_id)
@@ -135,7 +135,7 @@ async def unlock_appearance(info: Info, asked: UnlockAppearanceInput) -> Subject
     """Make the approved picture a draft again, so that the look can change."""
     context = info.context
     async with context.writing() as session:
-        subject: Subject = await found(session, context.viewer, Subject, asked.subject_id)
+        subject = await found(session, context.viewer, Subject, asked.subject_id)
         variant = await _lock_version(session, subject, None)
         subject = await _lock_subject(session, subject.id)
         _require_current(subject, variant, None)
@@ -147,13 +147,19 @@ async def unlock_appearance(info: Info, asked: UnlockAppearanceInput) -> Subject
     return subject
 
 
-async def _lock_version(session: AsyncSession, subject: Subject, variant_id: uuid.UUID | None) -> Variant | None:
+async def _lock_version(
+    session: AsyncSession, subject: Subject, variant_id: uuid.UUID | None
+) -> Variant | None:
     """Lock the named version, or the current one; before the subject, as everywhere."""
     wanted = subject.base_image_id if variant_id is None else variant_id
     variant = None if wanted is None else await session.get(Variant, wanted, with_for_update=True)
     if variant_id is None:
         return variant
-    if variant is None or variant.subject_id != subject.id or variant.purpose is not VariantPurpose.BASE_IMAGE:
+    if (
+        variant is None
+        or variant.subject_id != subject.id
+        or variant.purpose is not VariantPurpose.BASE_IMAGE
+    ):
         raise missing(Variant)
     return variant
 
@@ -168,7 +174,9 @@ async def _lock_subject(session: AsyncSession, subject_id: uuid.UUID) -> Subject
 def _require_current(subject: Subject, variant: Variant | None, variant_id: uuid.UUID | None) -> None:
     """Raise Refused when another picture became the current one between looking and locking."""
     if variant_id is None and subject.base_image_id != (variant.id if variant else None):
-        words = "Another base image was finished just now. Look at it, or name the one you mean by `variantId`."
+        words = (
+            "Another base image was finished just now. Look at it, or name the one you mean by `variantId`."
+        )
         raise Refused(UserErrorCode.CONFLICT, words, ("variantId",))
 
 
@@ -180,7 +188,7 @@ def _require_draft(variant: Variant) -> None:
         raise Refused(UserErrorCode.INVALID_STATE, words, ("variantId",))
 
 
-async def _read(context: Context, sent: Sent) -> bytes:
+async def _read(context: Context, sent: UploadedFile) -> bytes:
     """The file, at most one byte more than is allowed; the decoder refuses what is longer."""
     return await sent.read(context.files.max_upload_bytes + 1)
 
@@ -205,7 +213,7 @@ async def _take(context: Context, asked: UploadBaseImageInput, cleaned: _Cleaned
                 await found(session, context.viewer, Subject, asked.subject_id),
                 await found(session, context.viewer, Variant, made["variant"]),
             )
-        subject: Subject = await found(session, context.viewer, Subject, asked.subject_id, lock=True)
+        subject = await found(session, context.viewer, Subject, asked.subject_id, lock=True)
         require_unlocked(subject)
         file = await _file(context, session, subject, cleaned)
         variant = Variant(
@@ -231,6 +239,5 @@ async def _file(context: Context, session: AsyncSession, subject: Subject, clean
     if cleaned.picture is not None:
         return await keep_picture(session, subject.owner_id, cleaned.picture)
     assert cleaned.upload_id is not None  # one of the two was given
-    upload: Upload = await found(session, context.viewer, Upload, cleaned.upload_id)
+    upload = await found(session, context.viewer, Upload, cleaned.upload_id)
     return await session.get_one(File, upload.file_id)
-

@@ -23,11 +23,15 @@ def _check_text(name: str, text: str, most: int | None) -> None:
     path = (_camel(name),)
     if most is not None and len(text) > most:
         raise Refused(
-            UserErrorCode.TOO_LONG, f"{path[0]} has {len(text):,} characters; at most {most:,} are allowed.", path
+            UserErrorCode.TOO_LONG,
+            f"{path[0]} has {len(text):,} characters; at most {most:,} are allowed.",
+            path,
         )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Refused(
-            UserErrorCode.INVALID_INPUT, f"{path[0]} holds a character that no text can have (NUL or half of a pair).", path
+            UserErrorCode.INVALID_INPUT,
+            f"{path[0]} holds a character that no text can have (NUL or half of a pair).",
+            path,
         )
 
 
@@ -35,7 +39,9 @@ def within(name: str, value: float, lowest: float, highest: float) -> None:
     """Raise Refused unless the number lies in the range, ends included."""
     if not lowest <= value <= highest:
         raise Refused(
-            UserErrorCode.INVALID_INPUT, f"{name} must be between {lowest} and {highest}; got {value}.", (name,)
+            UserErrorCode.INVALID_INPUT,
+            f"{name} must be between {lowest} and {highest}; got {value}.",
+            (name,),
         )
 
 

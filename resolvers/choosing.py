@@ -52,7 +52,9 @@ def image_model(models: Models, key: str | None) -> Model:
         return models.best_local() or _none_local(models)
     model = models.get(key)
     if model is None:
-        raise Refused(UserErrorCode.UNKNOWN_MODEL, f"There is no model {key!r}. `models` lists them all.", ("model",))
+        raise Refused(
+            UserErrorCode.UNKNOWN_MODEL, f"There is no model {key!r}. `models` lists them all.", ("model",)
+        )
     usable = models.availability(key)
     if not usable.available:
         reason = usable.reason or f"{model.name} is not available."

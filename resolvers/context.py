@@ -52,10 +52,12 @@ class Context:
         """The row with that id, together with all others that are asked for in the same tick."""
         return self.batched(table, lambda keys: self._rows(table, keys)).load(key)
 
-    def batched(self, name: object, fetch: Callable[[list[Any]], Awaitable[list[Any]]]) -> DataLoader[Any, Any]:
+    def batched(
+        self, name: object, fetch: Callable[[list[Any]], Awaitable[list[Any]]]
+    ) -> DataLoader[Any, Any]:
         """The loader of that name; `fetch` answers a list of keys in their order."""
         if name not in self._loaders:
-            self._loaders[name] = DataLoader(load_fn=fetch)  # type: ignore[arg-type]  # it asks for Sequence where it wants any
+            self._loaders[name] = DataLoader(load_fn=fetch)
         return self._loaders[name]
 
     def forget(self) -> None:

@@ -54,8 +54,8 @@ async def generate_base_image(info: Info, asked: GenerateBaseImageInput) -> Job:
     async with context.writing() as session:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:
-            return await found(session, context.viewer, Job, made["job"])  # type: ignore[no-any-return]  # a Job by its argument
-        subject: Subject = await found(session, context.viewer, Subject, asked.subject_id, lock=True)
+            return await found(session, context.viewer, Job, made["job"])
+        subject = await found(session, context.viewer, Subject, asked.subject_id, lock=True)
         require_unlocked(subject)
         making = await _making(context, session, subject, asked)
         job = _job(context, subject, asked)

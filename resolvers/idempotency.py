@@ -5,13 +5,14 @@ A call that comes while another with the same key is still at work waits two sec
 """
 
 import dataclasses
+import datetime
 import enum
 import hashlib
 import json
 import uuid
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,7 @@ from store.database.ids import new_id
 from store.database.tables import IdempotencyKey
 
 FIELD = ("idempotencyKey",)
-KEPT = text("interval '48 hours'")
+KEPT = datetime.timedelta(hours=48)
 PATIENCE = "2s"
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -79,7 +80,9 @@ async def _found(session: AsyncSession, viewer: Viewer, asked: Asked) -> dict[st
     row = (await session.scalars(_row(viewer, asked))).one()
     if row.input_digest != asked.digest:
         raise Refused(
-            UserErrorCode.IDEMPOTENCY_MISMATCH, "This idempotencyKey was used with another input. Use a new key.", FIELD
+            UserErrorCode.IDEMPOTENCY_MISMATCH,
+            "This idempotencyKey was used with another input. Use a new key.",
+            FIELD,
         )
     return {name: uuid.UUID(key) for name, key in row.created_ids.items()}
 
@@ -104,8 +107,8 @@ def _claim(viewer: Viewer, asked: Asked) -> Any:
     )
     return made.on_conflict_do_update(
         index_elements=[IdempotencyKey.user_id, IdempotencyKey.mutation, IdempotencyKey.key],
-        set_={"input_digest": asked.digest, "created_ids": {}, "created_at": text("clock()")},
-        where=IdempotencyKey.created_at < text("clock()") - KEPT,
+        set_={"input_digest": asked.digest, "created_ids": {}, "created_at": func.clock()},
+        where=IdempotencyKey.created_at < func.clock() - KEPT,
     ).returning(IdempotencyKey.id)
 
 

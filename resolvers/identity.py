@@ -6,18 +6,17 @@ HMAC-SHA256 is kept, with a secret of this server. Knows no transport: a bearer 
 
 import datetime
 import enum
-import hashlib
 import hmac
 import secrets
 import string
 import uuid
+import weakref
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.sessions import Database
 from store.database.tables import ApiKey, Role, Secret, User
@@ -26,7 +25,8 @@ LETTERS = string.ascii_letters + string.digits
 SECRET_NAME = "api_keys"  # noqa: S105 -- the name of the row that holds it
 NAMED, RANDOM, CHECK = 8, 32, 6
 LOCAL_HANDLE = "owner"
-USED = text("interval '1 minute'")  # how fine `last_used_at` is; a write per request would be dear
+_PEPPERS: weakref.WeakKeyDictionary[Database, bytes] = weakref.WeakKeyDictionary()
+USED = datetime.timedelta(minutes=1)  # how fine `last_used_at` is; a write per request would be dear
 
 
 class Scope(enum.Enum):
@@ -74,22 +74,24 @@ async def viewer_for_bearer(db: Database, secret: str) -> Viewer | None:
     """Who holds that key; None when it is unknown, expired, revoked or not even well-formed."""
     if secret.startswith("lk_") and not _whole(secret):
         return None
-    async with db.begin() as session:
-        digest = await _digest(session, secret)
-        statement = (
-            select(ApiKey, User)
-            .join(User, User.id == ApiKey.user_id)
-            .where(
-                ApiKey.digest == digest,
-                ApiKey.revoked_at.is_(None),
-                or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > text("clock()")),
-            )
+    unused = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.clock() - USED)
+    statement = (
+        select(ApiKey, User, unused)
+        .join(User, User.id == ApiKey.user_id)
+        .where(
+            ApiKey.digest == await _digest(db, secret),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.clock()),
         )
+    )
+    async with db.session() as session:
         found = (await session.execute(statement)).one_or_none()
-        if found is None:
-            return None
-        key, user = found.t
-        await _note_use(session, key.id)
+    if found is None:
+        return None
+    key, user, note = found
+    if note:
+        async with db.begin() as session:
+            await session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=func.clock()))
     return Viewer(
         user_id=user.id,
         role=user.role,
@@ -141,7 +143,7 @@ async def revoke_key(db: Database, user_id: uuid.UUID, key_id: uuid.UUID) -> boo
     statement = (
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
-        .values(revoked_at=text("clock()"))
+        .values(revoked_at=func.clock())
         .returning(ApiKey.id)
     )
     async with db.begin() as session:
@@ -151,30 +153,30 @@ async def revoke_key(db: Database, user_id: uuid.UUID, key_id: uuid.UUID) -> boo
 async def list_keys(db: Database, user_id: uuid.UUID) -> Sequence[ApiKey]:
     """That user's keys, newest first, revoked ones included."""
     async with db.session() as session:
-        return (await session.scalars(select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.id.desc()))).all()
+        return (
+            await session.scalars(select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.id.desc()))
+        ).all()
 
 
 async def _keep(db: Database, secret: str, key: ApiKey) -> None:
+    key.prefix = secret[: len("lk_") + NAMED]
+    key.digest = await _digest(db, secret)
     async with db.begin() as session:
-        key.prefix = secret[: len("lk_") + NAMED]
-        key.digest = await _digest(session, secret)
         known = await session.scalar(select(ApiKey.id).where(ApiKey.digest == key.digest))
         if known is None:
             session.add(key)
 
 
-async def _note_use(session: AsyncSession, key_id: uuid.UUID) -> None:
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < text("clock()") - USED)
-    await session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=text("clock()")))
-
-
-async def _digest(session: AsyncSession, secret: str) -> bytes:
-    pepper = await session.scalar(select(Secret.value).where(Secret.name == SECRET_NAME))
-    if pepper is None:
-        made = insert(Secret).values(name=SECRET_NAME, value=secrets.token_bytes(32))
-        await session.execute(made.on_conflict_do_nothing(index_elements=[Secret.name]))
-        pepper = (await session.scalars(select(Secret.value).where(Secret.name == SECRET_NAME))).one()
-    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+async def _digest(db: Database, secret: str) -> bytes:
+    """What is kept of a key; the secret it is made with is read once for each `Database`."""
+    if db not in _PEPPERS:
+        async with db.begin() as session:
+            made = insert(Secret).values(name=SECRET_NAME, value=secrets.token_bytes(32))
+            await session.execute(made.on_conflict_do_nothing(index_elements=[Secret.name]))
+            _PEPPERS[db] = (
+                await session.scalars(select(Secret.value).where(Secret.name == SECRET_NAME))
+            ).one()
+    return hmac.digest(_PEPPERS[db], secret.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def _words(scopes: Iterable[Scope]) -> list[str]:

@@ -6,10 +6,11 @@ Knows no GraphQL but `Maybe` (absent and null differ where a field can be cleare
 
 import dataclasses
 import enum
-from typing import Any, NewType, Protocol
+from typing import NewType, Protocol
 
 from generators.spec import Determinism
 from resolvers.context import Maybe
+from resolvers.fields import given, retry_key
 from resolvers.ids import JobId, ModelKey, SubjectId, UploadId, VariantId
 from store.database.tables import (
     BaseImageStatus,
@@ -24,11 +25,10 @@ BigInt = NewType("BigInt", int)
 NAME = 200
 PROMPT = 4_000
 LONG = 8_000
-KEY = 255
 LARGEST_SEED = 2**53 - 1
 
 
-class Sent(Protocol):
+class UploadedFile(Protocol):
     """A file that came with the operation; the transport has it."""
 
     filename: str | None
@@ -36,26 +36,6 @@ class Sent(Protocol):
     async def read(self, size: int = -1) -> bytes:
         """At most `size` bytes more; all that is left for -1."""
         ...
-
-
-UploadedFile = NewType("UploadedFile", Sent)  # type: ignore[valid-newtype]  # a name for the scalar, never instantiated
-
-
-def given(description: str, *, most: int | None = None, **options: Any) -> Any:
-    """A field with its words; `most` is the greatest number of characters of a text."""
-    if most is not None:
-        description = f"{description} At most {most:,} characters."
-    return dataclasses.field(metadata={"description": description, "most": most}, **options)
-
-
-def retry_key() -> Any:
-    """The field that makes a mutation safe to send twice."""
-    return given(
-        "Sent again with the same key and the same input within 48 hours, the mutation does nothing new and "
-        "returns what it made the first time.",
-        most=KEY,
-        default=None,
-    )
 
 
 class Direction(enum.Enum):
@@ -85,7 +65,9 @@ class PersonaFilter:
     """Which personas; every condition that is given must hold."""
 
     status: list[BaseImageStatus] | None = given("The base image stands at one of these.", default=None)
-    name_contains: str | None = given("The name has this in it, in upper or lower case.", most=NAME, default=None)
+    name_contains: str | None = given(
+        "The name has this in it, in upper or lower case.", most=NAME, default=None
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

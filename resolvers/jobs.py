@@ -38,7 +38,7 @@ COPIED = (
 )  # fmt: skip
 
 
-def jobs_of(viewer: Viewer, filter_by: JobFilter | None = None) -> Select[tuple[Job]]:
+def jobs_of(viewer: Viewer, filter_by: JobFilter | None = None) -> Select[Job]:
     """The viewer's jobs."""
     statement = select(Job).where(visible(viewer, Job))
     wanted = filter_by or JobFilter()
@@ -88,7 +88,7 @@ async def cancel_job(info: Info, asked: CancelJobInput) -> Job:
     """Cancel at once; what is finished stays."""
     context = info.context
     async with context.writing() as session:
-        job: Job = await found(session, context.viewer, Job, asked.job_id)
+        job = await found(session, context.viewer, Job, asked.job_id)
         if job.status is JobStatus.CANCELED:
             return job
         canceled = await queue.cancel_job(session, job.id)
@@ -104,13 +104,15 @@ async def retry_job(info: Info, asked: RetryJobInput) -> Job:
     async with context.writing() as session:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:
-            return await found(session, context.viewer, Job, made["job"])  # type: ignore[no-any-return]  # a Job by its argument
-        job: Job = await found(session, context.viewer, Job, asked.job_id)
+            return await found(session, context.viewer, Job, made["job"])
+        job = await found(session, context.viewer, Job, asked.job_id)
         owed = await _owed(session, job)
         _require_models(context, [task for task, _ in owed])
         versions = await _versions(session, job, owed)
         again = _again(context, job)
-        variants = [_copy(variant, again, version) for (_, variant), version in zip(owed, versions, strict=True)]
+        variants = [
+            _copy(variant, again, version) for (_, variant), version in zip(owed, versions, strict=True)
+        ]
         tasks = [_task(task, variant, again) for (task, _), variant in zip(owed, variants, strict=True)]
         await queue.enqueue(session, again, variants, tasks)
         audit.note(context, session, "job.retried", again, retry_of=str(job.id), count=len(tasks))
@@ -134,7 +136,7 @@ async def _owed(session: AsyncSession, job: Job) -> list[tuple[Task, Variant]]:
         .where(Task.job_id == job.id, Variant.status.in_(MISSING))
         .order_by(Variant.version_number)
     )
-    owed = [(task, variant) for task, variant in (await session.execute(statement)).tuples()]
+    owed = [(task, variant) for task, variant in (await session.execute(statement)).all()]
     if not owed:
         words = "Nothing is missing: every variant of this job was made."
         raise Refused(UserErrorCode.INVALID_STATE, words, ("jobId",))

@@ -24,6 +24,7 @@ Row = TypeVar("Row")
 OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 DEFAULT_SIZE = 20
 LARGEST_SIZE = 100
+FOREIGN_CURSOR = "This cursor does not belong to this list and order."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Order:
 class Listing(Generic[Row]):
     """Which rows, in which order."""
 
-    statement: Select[tuple[Row]]
+    statement: Select[Row]
     order: Order
 
 
@@ -228,11 +229,12 @@ def _position(cursor: str | None, order: Order) -> Position | None:
         return None
     try:
         name, key, row_id = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        if name != order.name:
-            raise ValueError(name)
-        return Position(_key(key, order.key.type.python_type), uuid.UUID(row_id))
+        place = Position(_key(key, order.key.type.python_type), uuid.UUID(row_id))
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
-        raise bad_input("This cursor does not belong to this list and order.") from error
+        raise bad_input(FOREIGN_CURSOR) from error
+    if name != order.name:
+        raise bad_input(FOREIGN_CURSOR)
+    return place
 
 
 def _key(value: object, kind: type) -> object:
@@ -244,6 +246,8 @@ def _key(value: object, kind: type) -> object:
         return parsed
     if type(value) is not kind or (isinstance(value, str) and "\0" in value):
         raise ValueError(value)
+    if isinstance(value, str):
+        value.encode()  # half of a surrogate pair raises ValueError
     if isinstance(value, int) and abs(value) >= 2**31:  # no INTEGER column holds it
         raise ValueError(value)
     return value

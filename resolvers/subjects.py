@@ -1,7 +1,7 @@
 """Personas and characters: reading, making, changing and deleting them."""
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,11 +25,12 @@ from resolvers.visible import one, visible
 from store import base_image, queue
 from store.database.tables import FINAL, File, Job, Persona, Subject, Table, Upload, User, Variant
 
+Row = TypeVar("Row", bound=Table)
 LOCKED = "The appearance is locked since the base image was approved. Unlock it first."
 NO_LOOK = "Give `appearance` or `baseAppearanceDescription`: one of them must say how the persona looks."
 
 
-def personas_of(viewer: Viewer, filter_by: PersonaFilter | None = None) -> Select[tuple[Persona]]:
+def personas_of(viewer: Viewer, filter_by: PersonaFilter | None = None) -> Select[Persona]:
     """The viewer's personas."""
     statement = select(Persona).where(visible(viewer, Persona))
     if filter_by is not None and filter_by.status is not None:
@@ -104,7 +105,9 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
     context = info.context
     async with context.writing() as session:
         subject = await found(session, context.viewer, Subject, asked.subject_id)
-        running = select(Job.id).where(Job.subject_id == subject.id, Job.status.not_in(FINAL)).order_by(Job.id)
+        running = (
+            select(Job.id).where(Job.subject_id == subject.id, Job.status.not_in(FINAL)).order_by(Job.id)
+        )
         for job_id in (await session.scalars(running)).all():
             await queue.cancel_job(session, job_id)
         await session.flush()
@@ -115,8 +118,8 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
 
 
 async def found(
-    session: AsyncSession, viewer: Viewer, table: type[Any], key: uuid.UUID, *, lock: bool = False
-) -> Any:
+    session: AsyncSession, viewer: Viewer, table: type[Row], key: uuid.UUID, *, lock: bool = False
+) -> Row:
     """The viewer's row; raises Refused NOT_FOUND, naming the field it came from, when there is none."""
     statement = one(viewer, table, key)
     row = await session.scalar(statement.with_for_update() if lock else statement)
@@ -127,7 +130,7 @@ async def found(
 
 def missing(table: type[Table], field: str | None = None) -> Refused:
     """The refusal for a row that does not exist or belongs to somebody else."""
-    what = {Persona: "subject", Subject: "subject"}.get(table, table.__name__.lower())
+    what = "subject" if issubclass(table, Subject) else table.__name__.lower()
     return Refused(UserErrorCode.NOT_FOUND, f"There is no {what} with this id.", (field or f"{what}Id",))
 
 
@@ -140,7 +143,10 @@ def named(name: str) -> str:
 
 
 def _change_look(persona: Persona, asked: UpdatePersonaInput) -> None:
-    changes = {"appearance": asked.appearance, "base_appearance_description": asked.base_appearance_description}
+    changes = {
+        "appearance": asked.appearance,
+        "base_appearance_description": asked.base_appearance_description,
+    }
     for name, change in changes.items():
         if not isinstance(change, Some) or _said(change.value) == getattr(persona, name):
             continue
@@ -170,6 +176,4 @@ async def _delete_rows(session: AsyncSession, subject_id: uuid.UUID) -> list[str
         .where(File.id.in_(file_ids), ~used, ~uploaded)
         .returning(File.sha256, File.thumbnail_256, File.thumbnail_512)
     )
-    return [sha256 for row in gone.tuples() for sha256 in row]
-
-
+    return [sha256 for row in gone.all() for sha256 in row]

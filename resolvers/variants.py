@@ -63,7 +63,7 @@ class Provenance:
     software: str | None
 
 
-def variants_of(viewer: Viewer, filter_by: VariantFilter | None = None) -> Select[tuple[Variant]]:
+def variants_of(viewer: Viewer, filter_by: VariantFilter | None = None) -> Select[Variant]:
     """The viewer's pictures."""
     statement = select(Variant).where(visible(viewer, Variant))
     wanted = filter_by or VariantFilter()
@@ -147,7 +147,7 @@ async def url(variant: Parent[Variant], info: Info) -> str | None:
     if variant.cdn_url is not None:
         return variant.cdn_url
     file = await _file(variant, info)
-    return file and info.context.files.signer.address(file.id, "original")
+    return None if file is None else info.context.files.signer.address(file.id, "original")
 
 
 async def thumbnail_url(
@@ -155,13 +155,13 @@ async def thumbnail_url(
 ) -> str | None:
     """Where a small version is."""
     file = await _file(variant, info)
-    return file and info.context.files.signer.address(file.id, size.value)
+    return None if file is None else info.context.files.signer.address(file.id, size.value)
 
 
 async def download_url(variant: Parent[Variant], info: Info) -> str | None:
     """Where it can be saved from, under its name."""
     file = await _file(variant, info)
-    return file and info.context.files.signer.download(file.id, _name(variant, file))
+    return None if file is None else info.context.files.signer.download(file.id, _name(variant, file))
 
 
 async def local_path(variant: Parent[Variant], info: Info) -> str | None:
@@ -170,7 +170,7 @@ async def local_path(variant: Parent[Variant], info: Info) -> str | None:
         return None
     file = await _file(variant, info)
     try:
-        return file and str(info.context.files.vault.path(file.sha256).resolve())
+        return None if file is None else str(info.context.files.vault.path(file.sha256).resolve())
     except FileMissing:
         return None
 
@@ -183,19 +183,19 @@ async def file_name(variant: Parent[Variant], info: Info) -> str:
 async def placeholder(variant: Parent[Variant], info: Info) -> str | None:
     """A thumbhash."""
     file = await _file(variant, info)
-    return file and file.placeholder
+    return None if file is None else file.placeholder
 
 
 async def image_hash(variant: Parent[Variant], info: Info) -> str | None:
     """The bytes' SHA-256."""
     file = await _file(variant, info)
-    return file and file.sha256
+    return None if file is None else file.sha256
 
 
 async def perceptual_hash(variant: Parent[Variant], info: Info) -> str | None:
     """What looks alike has alike."""
     file = await _file(variant, info)
-    return file and file.perceptual_hash
+    return None if file is None else file.perceptual_hash
 
 
 def provenance(variant: Parent[Variant]) -> Provenance:
@@ -217,7 +217,7 @@ def provenance(variant: Parent[Variant]) -> Provenance:
     )
 
 
-def _newest_first(statement: Select[tuple[Variant]]) -> Listing[Variant]:
+def _newest_first(statement: Select[Variant]) -> Listing[Variant]:
     return Listing(statement=statement, order=Order(key=Variant.created_at, id=Variant.id, descending=True))
 
 
@@ -230,9 +230,17 @@ def _name(variant: Variant, file: File | None) -> str:
     if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
         origin = {ImageSource.UPLOAD: "uploaded", ImageSource.LOCAL: "local"}.get(variant.source)
         return names.base_image_name(
-            "persona", variant.subject_id, origin or variant.model_key or "stock", variant.version_number, extension
+            "persona",
+            variant.subject_id,
+            origin or variant.model_key or "stock",
+            variant.version_number,
+            extension,
         )
     made_at: datetime.datetime = variant.finished_at or variant.created_at
     return names.variant_name(
-        variant.model_key or "picture", made_at, variant.job_id or variant.id, variant.version_number, extension
+        variant.model_key or "picture",
+        made_at,
+        variant.job_id or variant.id,
+        variant.version_number,
+        extension,
     )

@@ -18,6 +18,6 @@ def visible(viewer: Viewer, table: type[Table]) -> ColumnElement[bool]:
     return owner == viewer.user_id
 
 
-def one(viewer: Viewer, table: type[Row], key: object) -> Select[tuple[Row]]:
+def one(viewer: Viewer, table: type[Row], key: object) -> Select[Row]:
     """The row with that id, if the viewer may see it."""
     return select(table).where(table.__mapper__.primary_key[0] == key, visible(viewer, table))

@@ -10,6 +10,7 @@ import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
+from typing_extensions import override
 
 from resolvers import paging
 from resolvers.checks import check
@@ -59,6 +60,7 @@ class Connection(Generic[Item]):
 class Paged(FieldExtension):
     """Adds first, after, last and before, and turns the resolver's `Listing` into a `Page`."""
 
+    @override
     def apply(self, field: Any) -> None:
         """Add the arguments, once."""
         known = {argument.python_name for argument in field.arguments}
@@ -77,6 +79,7 @@ class Paged(FieldExtension):
             ),
         ]
 
+    @override
     def resolve(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Page[Any]:
         """Check the window and the ids in the filter; nothing is fetched yet."""
         window = Window(**{name: kwargs.pop(name, None) for name in ARGUMENTS})

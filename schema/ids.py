@@ -73,9 +73,10 @@ def expect(text: str, table: type[Table], field: tuple[str, ...]) -> uuid.UUID:
 
 def decoded(given: Input) -> Input:
     """The input with its ids decoded; raises Refused naming the field."""
+    cls: type = type(given)
     changes = {
         name: expect(value, table, (camel(name),))
-        for name, table in _id_fields(type(given)).items()
+        for name, table in _id_fields(cls).items()
         if isinstance(value := getattr(given, name), str)
     }
     return dataclasses.replace(given, **changes) if changes else given  # type: ignore[type-var]  # an input is a dataclass

@@ -67,9 +67,13 @@ class Job(Node):
     use_case: str | None = shown("What it is for.")
     status: tables.JobStatus = shown("Where it stands.")
     progress = related(resolvers.jobs.progress_of, JobProgress, "How far it has come.")
-    variants = connection(resolvers.variants.variants_of_job, lazily.Variant, "Its pictures, by version number.")
+    variants = connection(
+        resolvers.variants.variants_of_job, lazily.Variant, "Its pictures, by version number."
+    )
     subject = related(resolvers.variants.subject_of, lazily.Subject | None, "Whom it is about.")
-    retry_of = related(resolvers.jobs.retried, lazily.Job | None, "The finished job that this one tries again.")
+    retry_of = related(
+        resolvers.jobs.retried, lazily.Job | None, "The finished job that this one tries again."
+    )
     failed_count: int = shown("How many of its variants could not be made.")
     cost_usd: decimal.Decimal = shown("What it has cost, in US dollars.")
     failure = related(resolvers.variants.failure_of, Failure | None, "Why nothing was made.")

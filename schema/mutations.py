@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 from strawberry.extensions import FieldExtension
+from typing_extensions import override
 
 from resolvers.checks import check
 from resolvers.context import Info
@@ -34,6 +35,7 @@ class Answers(FieldExtension):
         self._nouns = nouns
         self._scope = scope
 
+    @override
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
         """The payload; raises Told when the viewer may not do this at all."""
         if not info.context.viewer.may(self._scope):

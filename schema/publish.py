@@ -18,6 +18,7 @@ from strawberry.types.base import StrawberryObjectDefinition, get_object_definit
 from store.database.tables import Table
 
 Class = TypeVar("Class", bound=type)
+NAMES = {"filter_by": "filter", "asked": "input", "of": "id"}
 
 
 def publishes(row: type, *, interface: bool = False) -> Callable[[Class], Class]:
@@ -31,7 +32,9 @@ def publishes(row: type, *, interface: bool = False) -> Callable[[Class], Class]
         names = served(row)
         for field in definition(published).fields:
             if field.base_resolver is None and field.python_name not in names:
-                raise TypeError(f"{view.__name__}.{field.python_name} is neither a column nor has it a resolver.")
+                raise TypeError(
+                    f"{view.__name__}.{field.python_name} is neither a column nor has it a resolver."
+                )
         return published
 
     return publish
@@ -49,15 +52,15 @@ def related(resolver: Callable[..., Any], graphql_type: Any, description: str, *
 
 
 def explained(field: Any, arguments: Mapping[str, str]) -> Any:
-    """The field with its arguments explained; a trailing `_` and `_by` keep Python's own words free."""
+    """The field with its arguments explained, and renamed where Python has a word of its own."""
     for argument in field.arguments:
         argument.description = arguments[argument.python_name]
         argument.default = strawberry.UNSET if argument.default is None else argument.default
-        argument.graphql_name = {"filter_by": "filter", "asked": "input"}.get(argument.python_name)
+        argument.graphql_name = NAMES.get(argument.python_name)
     return field
 
 
-def publish_input(cls: Class) -> Class:
+def publish_input(cls: type) -> type:
     """Publish a plain dataclass as an input type: its docstring and its fields' metadata are the words."""
     metadata = {field.name: field.metadata for field in dataclasses.fields(cls)}
     strawberry.input(cls, description=words(cls))
@@ -72,11 +75,12 @@ def publish_input(cls: Class) -> Class:
 
 def publish_enum(
     kind: type[enum.Enum], values: Mapping[str, str], *, name: str | None = None, says: str | None = None
-) -> None:
+) -> type[enum.Enum]:
     """Publish an enum as it is, `says` instead of its docstring; raises KeyError for a member without words."""
     strawberry.enum(kind, name=name, description=says or words(kind))
     for value in kind.__strawberry_definition__.values:  # type: ignore[attr-defined]  # put there by the line above
         value.description = values[value.name]
+    return kind
 
 
 def _in_order(view: type) -> None:
@@ -94,7 +98,9 @@ def served(row: type) -> set[str]:
         return set(sqlalchemy.inspect(row).all_orm_descriptors.keys())
     computed = (property, functools.cached_property)
     names = {name for name, value in inspect.getmembers(row) if isinstance(value, computed)}
-    return names | {field.name for field in dataclasses.fields(row)} if dataclasses.is_dataclass(row) else names
+    return (
+        names | {field.name for field in dataclasses.fields(row)} if dataclasses.is_dataclass(row) else names
+    )
 
 
 def definition(cls: type) -> StrawberryObjectDefinition:

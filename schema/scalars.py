@@ -35,7 +35,9 @@ def instant(value: Any) -> datetime.datetime:
     try:
         parsed = datetime.datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        raise GraphQLError(f"DateTime cannot represent {str(value)[:40]!r}: give ISO 8601 with an offset.") from error
+        raise GraphQLError(
+            f"DateTime cannot represent {str(value)[:40]!r}: give ISO 8601 with an offset."
+        ) from error
     if parsed.tzinfo is None:
         raise GraphQLError("DateTime needs an offset, for example 2026-11-20T05:00:00Z.")
     return parsed
@@ -94,7 +96,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     decimal.Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact decimal number as a string, for example \"0.04\"; used for money in US dollars.",
+        description='An exact decimal number as a string, for example "0.04"; used for money in US dollars.',
         specified_by_url="https://www.w3.org/TR/xmlschema-2/#decimal",
         serialize=from_money,
         parse_value=money,

@@ -30,9 +30,13 @@ class Subject(Node):
         "The newest draft, or the approved picture; null when there is neither.",
     )
     base_image_history = connection(
-        resolvers.base_images.base_image_history, lazily.Variant, "Every version there ever was, newest first."
+        resolvers.base_images.base_image_history,
+        lazily.Variant,
+        "Every version there ever was, newest first.",
     )
-    appearance_locked: bool = shown("Whether the look is fixed: from approval until it is unlocked on purpose.")
+    appearance_locked: bool = shown(
+        "Whether the look is fixed: from approval until it is unlocked on purpose."
+    )
     variants = connection(
         resolvers.variants.variants_of_subject,
         lazily.Variant,

@@ -1,29 +1,35 @@
 """Everything that can be watched. No subscription enqueues, spends or changes anything."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 
-from resolvers import jobs
+import resolvers.jobs
 from resolvers.context import Info
 from schema.ids import GlobalId, expect
 from schema.jobs import JobProgress
+from schema.publish import explained
 from store.database import tables
+
+
+def job_progress(info: Info, job_id: GlobalId) -> AsyncGenerator[JobProgress, None]:
+    """Decode the id and watch the job; its states are shown as JobProgress."""
+    states: Any = resolvers.jobs.watch(info, expect(job_id, tables.Job, ("jobId",)))
+    return states  # type: ignore[no-any-return]  # see above: rows behind a view
 
 
 @strawberry.type(description="Everything that can be watched; watching changes nothing.")
 class Subscription:
     """One line a field."""
 
-    @strawberry.subscription(
-        description=(
-            "Where a job stands: the whole state now, again after every change, and for the last time when the "
-            "job is final."
+    job_progress = explained(
+        strawberry.subscription(
+            resolver=job_progress,
+            description=(
+                "Where a job stands: the whole state now, again after every change, and for the last time when "
+                "the job is final."
+            ),
         ),
+        {"job_id": "The job."},
     )
-    def job_progress(
-        self, info: Info, job_id: Annotated[GlobalId, strawberry.argument(description="The job.")]
-    ) -> AsyncGenerator[JobProgress, None]:
-        found: Any = jobs.watch(info, expect(job_id, tables.Job, ("jobId",)))
-        return found  # type: ignore[no-any-return]  # rows, shown as JobProgress

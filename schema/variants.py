@@ -32,7 +32,9 @@ class Conditioning:
     kind: ConditioningKind = shown("By what.")
     weight: float = shown("How strongly, 0..2, 1 = as trained; of INIT_IMAGE how much is kept, 0..1.")
     source = related(
-        resolvers.variants.source_of, lazily.Variant | None, "The picture it came from; null when it came from none."
+        resolvers.variants.source_of,
+        lazily.Variant | None,
+        "The picture it came from; null when it came from none.",
     )
 
 
@@ -52,14 +54,18 @@ class Variant(Node):
     """One picture, asked for or made; its seed is its own."""
 
     owner = related(resolvers.subjects.owner, User, "Whose it is.")
-    job = related(resolvers.variants.job_of, lazily.Job | None, "The job that asked for it; null for an upload.")
+    job = related(
+        resolvers.variants.job_of, lazily.Job | None, "The job that asked for it; null for an upload."
+    )
     subject = related(resolvers.variants.subject_of, lazily.Subject | None, "Whom it shows.")
     purpose: tables.VariantPurpose = shown("What it is for.")
     version_number: int = shown("Counts within the job, or within the subject's base images; from 1.")
     status: tables.VariantStatus = shown("Where it stands.")
     source: tables.ImageSource = shown("Where it comes from.")
     model = related(
-        resolvers.variants.model_of, GeneratorModel | None, "Null for an upload, or a model no longer in the catalog."
+        resolvers.variants.model_of,
+        GeneratorModel | None,
+        "Null for an upload, or a model no longer in the catalog.",
     )
     model_key: str | None = shown("The model's key as it was when the picture was made.")
     model_version: str | None = shown("The model's version as it was then.")
@@ -69,7 +75,9 @@ class Variant(Node):
     composed_prompt: str | None = shown("What the generator really received.")
     negative_prompt: str | None = shown("What to keep out; null and an empty text are different things.")
     parameters: JSON = shown("The settings it was made with, and what the generator had to say about them.")
-    conditioning = related(resolvers.variants.conditioning_of, list[Conditioning], "How the subject was held.")
+    conditioning = related(
+        resolvers.variants.conditioning_of, list[Conditioning], "How the subject was held."
+    )
     url = related(
         resolvers.variants.url,
         str | None,
@@ -78,15 +86,24 @@ class Variant(Node):
     cdn_url: str | None = shown("Where it is published; null until then.")
     file_name = related(resolvers.variants.file_name, str, "A traceable name for people.")
     download_url = related(
-        resolvers.variants.download_url, str | None, "Where it can be saved from under `fileName`; expires as `url` does."
+        resolvers.variants.download_url,
+        str | None,
+        "Where it can be saved from under `fileName`; expires as `url` does.",
     )
     local_path = related(
-        resolvers.variants.local_path, str | None, "Where it lies on the server, for the local owner and operators only."
+        resolvers.variants.local_path,
+        str | None,
+        "Where it lies on the server, for the local owner and operators only.",
     )
     thumbnail_url = related(
-        resolvers.variants.thumbnail_url, str | None, "Where a small WEBP of it is; expires.", size="How small."
+        resolvers.variants.thumbnail_url,
+        str | None,
+        "Where a small WEBP of it is; expires.",
+        size="How small.",
     )
-    placeholder = related(resolvers.variants.placeholder, str | None, "A thumbhash in base64, to be drawn at once.")
+    placeholder = related(
+        resolvers.variants.placeholder, str | None, "A thumbhash in base64, to be drawn at once."
+    )
     preview_mode: bool = shown("Whether only the local preview exists.")
     width: int | None = shown("Pixels; null until it is made.")
     height: int | None = shown("Pixels; null until it is made.")
@@ -95,14 +112,20 @@ class Variant(Node):
         resolvers.variants.image_hash, str | None, "SHA-256 of the bytes; the same bytes are stored once."
     )
     perceptual_hash = related(
-        resolvers.variants.perceptual_hash, str | None, "64 bits as 16 hex digits; 0-6 bits apart = they look the same."
+        resolvers.variants.perceptual_hash,
+        str | None,
+        "64 bits as 16 hex digits; 0-6 bits apart = they look the same.",
     )
-    likeness: float | None = shown("0..1, alike to the approved base image; null where it cannot be measured.")
+    likeness: float | None = shown(
+        "0..1, alike to the approved base image; null where it cannot be measured."
+    )
     quality: float | None = shown("0..1; null where it cannot be measured.")
     generation_time_ms: int | None = shown("How long it took, in milliseconds.")
     cost_usd: decimal.Decimal | None = shown("What it cost, in US dollars.")
     provider_job_id: str | None = shown("The provider's own name for the call.")
-    provenance = related(resolvers.variants.provenance, Provenance, 'The "made by AI" marking that the file carries.')
+    provenance = related(
+        resolvers.variants.provenance, Provenance, 'The "made by AI" marking that the file carries.'
+    )
     is_favorite: bool = shown("Whether the owner likes it.")
     rating: int | None = shown("1..5; null until it is rated.")
     keep: bool = shown("Whether it is exempt from retention.")

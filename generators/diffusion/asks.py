@@ -27,9 +27,9 @@ class Ask:
     negative_prompt: str | None = None
     exact: bool = False
     scheduler: str | None = None
-    init_image: bytes | None = None
+    init_image: bytes | None = dataclasses.field(default=None, repr=False)
     strength: float = 1.0
-    latents: bytes | None = None
+    latents: bytes | None = dataclasses.field(default=None, repr=False)
     owner: str = ""
     request: str = ""
     used: tuple[Conditioning, ...] = ()

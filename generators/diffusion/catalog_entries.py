@@ -58,6 +58,18 @@ class Checkpoint:
 
 BUILTIN = (
     Checkpoint(
+        key="sdxl-base",
+        name="Stable Diffusion XL base 1.0",
+        source="stabilityai/stable-diffusion-xl-base-1.0",
+        family="sdxl",
+        variant="fp16",
+        steps=30,
+        guidance=5.0,
+        licence="CreativeML Open RAIL++-M",
+        rank=60,
+        note=UNTRIED,
+    ),
+    Checkpoint(
         key="sd-1.5",
         name="Stable Diffusion 1.5",
         source="stable-diffusion-v1-5/stable-diffusion-v1-5",

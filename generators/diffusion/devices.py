@@ -4,7 +4,7 @@ import dataclasses
 import platform
 from typing import Any
 
-BF16_ROCM = ("gfx90", "gfx94", "gfx95", "gfx11", "gfx12")
+BF16_ROCM = ("gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 AMPERE = 8  # compute capability; older cards emulate bfloat16 slowly
 TESTED = frozenset({"cpu"})
 

@@ -100,7 +100,6 @@ class Residents:
                 entry = self._shelf.get(key) or entry
             folder = self._shelf.folder(entry) or Path(entry.source)
             pipeline = load(entry, folder, self._device, channels_last=self._channels_last)
-            family = BY_NAME[entry.family].load()
         except Exception as error:
             if out_of_memory(error):
                 raise
@@ -108,7 +107,7 @@ class Residents:
             self._shelf.broke(key, reason)
             raise NoCheckpointError(reason) from error
         self._shelf.mended(key)
-        return Resident(entry=entry, pipeline=pipeline, family=family)
+        return Resident(entry=entry, pipeline=pipeline, family=BY_NAME[entry.family].load())
 
 
 def free() -> None:

@@ -31,8 +31,8 @@ class Run:
     live: Live
     post: Post
     number: int
-    resident: "Resident | None" = None
-    state: "State | None" = None
+    resident: "Resident | None" = dataclasses.field(default=None, repr=False)
+    state: "State | None" = dataclasses.field(default=None, repr=False)
     alone: bool = False
     waited: int = 0
     begun: float = dataclasses.field(default_factory=time.monotonic)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
@@ -70,7 +71,10 @@ def restore(state: State, data: bytes, fingerprint: str) -> bool:
     told = _told(data)
     if told is None or told["fingerprint"] != fingerprint or told["index"] > len(state.timesteps):
         return False
-    tensors = load_tensors(data)
+    try:
+        tensors = load_tensors(data)
+    except SafetensorError:
+        return False
     latents = tensors["latents"]
     if latents.shape != state.latents.shape or latents.dtype != state.latents.dtype:
         return False

@@ -54,6 +54,16 @@ CARDS = (
         native_side=512,
         max_side=768,
     ),
+    FamilyCard(
+        name="sdxl",
+        module="generators.diffusion.families.sdxl",
+        pipelines=("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline"),
+        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE},
+        denoiser="unet",
+        rank=60,
+        default_steps=30,
+        default_guidance=5.0,
+    ),
 )
 
 BY_PIPELINE = {pipeline: card for card in CARDS for pipeline in card.pipelines}

@@ -24,7 +24,7 @@ class StableDiffusion:
         )
         inputs = {"encoder_hidden_states": torch.cat([negative, positive]) if guided else positive}
         if distilled:
-            inputs["timestep_cond"] = _guidance_embedding(pipeline, ask.guidance, positive)
+            inputs["timestep_cond"] = unet.guidance_embedding(pipeline, ask.guidance, positive)
         state = unet.begin(pipeline, ask, inputs, guided)
         rest = truncated(pipeline.tokenizer, ask.prompt)
         if rest:
@@ -56,14 +56,6 @@ class StableDiffusion:
     def look(self, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Family`."""
         return unet.look(pipeline)
-
-
-def _guidance_embedding(pipeline: Any, guidance: float, like: torch.Tensor) -> torch.Tensor:
-    """For checkpoints distilled with guidance as an input (latent consistency models)."""
-    embedded: torch.Tensor = pipeline.get_guidance_scale_embedding(
-        torch.tensor([guidance - 1.0]), embedding_dim=pipeline.unet.config.time_cond_proj_dim
-    )
-    return embedded.to(like.device, like.dtype)
 
 
 FAMILY = StableDiffusion()

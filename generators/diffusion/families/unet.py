@@ -5,7 +5,9 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import diffusers
 import torch
+from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
@@ -15,6 +17,7 @@ from generators.diffusion.families.family import State
 from generators.diffusion.pictures import fitted, opened
 from generators.diffusion.saving import fresh
 
+SCHEDULERS = frozenset(KarrasDiffusionSchedulers.__members__) | {"LCMScheduler"}
 LOOK_SIDE = 16  # latents a side of the pictures that the preview map is fitted on
 LOOK_PICTURES = 8
 
@@ -25,12 +28,12 @@ def own_scheduler(pipeline: Any, ask: Ask) -> Any:
     Raises:
         ValueError: no scheduler of that name goes with the checkpoint.
     """
-    if ask.scheduler is None or ask.scheduler == type(pipeline.scheduler).__name__:
+    own = type(pipeline.scheduler).__name__
+    if ask.scheduler is None or ask.scheduler == own:
         return copy.deepcopy(pipeline.scheduler)
-    for other in pipeline.scheduler.compatibles:
-        if other.__name__ == ask.scheduler:
-            return other.from_config(pipeline.scheduler.config)
-    raise ValueError(f"The scheduler {ask.scheduler!r} does not go with this checkpoint.")
+    if ask.scheduler not in SCHEDULERS:
+        raise ValueError(f"The scheduler {ask.scheduler!r} does not go with this checkpoint.")
+    return getattr(diffusers, ask.scheduler).from_config(pipeline.scheduler.config)
 
 
 def step_options(scheduler: Any, generator: torch.Generator) -> dict[str, Any]:
@@ -44,11 +47,15 @@ def step_options(scheduler: Any, generator: torch.Generator) -> dict[str, Any]:
 
 def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tensor]:
     """The timesteps to run: all, or for an initial picture the last `strength` of them, at least one step."""
-    scheduler.set_timesteps(ask.steps, device=device)
+    steps = ask.steps
+    scheduler.set_timesteps(steps, device=device)
+    if steps > 1 and int(scheduler.timesteps.max()) >= scheduler.config.num_train_timesteps:
+        steps -= 1  # with an offset the 1000th step would lie beyond the table of noise levels
+        scheduler.set_timesteps(steps, device=device)
     start = 0
     if ask.init_image is not None:
-        kept = max(1, min(int(ask.steps * ask.strength), ask.steps))
-        start = (ask.steps - kept) * scheduler.order
+        kept = max(1, min(int(steps * ask.strength), steps))
+        start = (steps - kept) * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(start)
     return list(scheduler.timesteps[start:])
@@ -134,6 +141,14 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], guided: bool
     state.fresh = fresh(scheduler)
     state.share = (tuple(state.latents.shape[1:]), tuple((k, tuple(v.shape[1:])) for k, v in inputs.items()))
     return state
+
+
+def guidance_embedding(pipeline: Any, guidance: float, like: torch.Tensor) -> torch.Tensor:
+    """For checkpoints distilled with guidance as an input (latent consistency models)."""
+    embedded: torch.Tensor = pipeline.get_guidance_scale_embedding(
+        torch.tensor([guidance - 1.0]), embedding_dim=pipeline.unet.config.time_cond_proj_dim
+    )
+    return embedded.to(like.device, like.dtype)
 
 
 def latent_rows(states: Sequence[State]) -> tuple[torch.Tensor, torch.Tensor]:

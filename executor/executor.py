@@ -29,6 +29,7 @@ from store.database.sessions import Database, settled
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
 from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, release
+from store.wire import Wire
 
 log = structlog.get_logger(__name__)
 SILENT_TOO_LONG = 6  # lost claim polls after which the executor no longer counts as alive
@@ -75,6 +76,7 @@ class Executor:
         self._runner = Runner(tools, parts.models)
         self._janitor = Janitor(tools, parts.observer)
         self._flusher = Flusher(parts.db, parts.board, settings.flush_seconds)
+        self._wire = Wire(parts.db, parts.broadcast)
         self._runs: dict[uuid.UUID, _Run] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._claimed_at = time.monotonic()
@@ -97,6 +99,8 @@ class Executor:
         """Begin to work. `exclusive` = this server alone uses the database, so whatever runs there has no owner."""
         if exclusive:
             await self._janitor.take_over()
+        else:
+            self._wire.start()
         await self._janitor.learn_durations(self._parts.models)
         loops = (self._claiming, self._beating, self._canceling, self._sweeping, self._flusher.work)
         self._loops = [asyncio.create_task(_kept_up(loop), name=loop.__name__) for loop in loops]
@@ -120,6 +124,7 @@ class Executor:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
+        await self._wire.stop()
 
     # ------------------------------------------------------------------ claiming
 

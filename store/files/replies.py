@@ -37,18 +37,14 @@ class CleanImage:
     misnamed: bool
 
 
-def raise_refusal(header: dict[str, object]) -> None:
-    """Raise what the child refused with; return when it did not refuse.
-
-    Raises:
-        UploadRefused: always, when the header says so.
-    """
+def refusal(header: dict[str, object]) -> UploadRefused | None:
+    """What the child refused the file with; None when it did not refuse."""
     code = header.get("refused")
     if code is None:
-        return
+        return None
     known = code if code in set(RefusalCode) else RefusalCode.DECODER_LOST
     sentence = header.get("sentence")
-    raise UploadRefused(
+    return UploadRefused(
         RefusalCode(str(known)),
         sentence if isinstance(sentence, str) and code == known else None,
         detail=str(header.get("detail", "")),
@@ -62,7 +58,7 @@ def guards(header: dict[str, object]) -> tuple[str, ...]:
 
 
 def clean_image(
-    header: dict[str, object], parts: list[bytes], received: MediaType, *, misnamed: bool
+    header: dict[str, object], parts: list[bytes], *, received: MediaType, misnamed: bool
 ) -> CleanImage:
     """The clean picture in an answer to "clean" of a file of type `received`.
 

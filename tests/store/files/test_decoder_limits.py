@@ -240,6 +240,35 @@ async def test_warm_decoder_reports_the_limits_that_hold() -> None:
     assert guards == expected
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "b'nonsense' * 100",
+        "b''.join(frames.packed({'width': 1}, [b'GIF89a']))",
+        "b''.join(frames.packed({'refused': 'NO_SUCH_CODE', 'sentence': 'Visit http://evil.example'}))",
+    ],
+)
+async def test_child_that_answers_nonsense_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """A file has taken the child over and speaks in its name."""
+    monkeypatch.setattr(
+        "store.files.decoder._PROGRAM",
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); from store.files import frames\n"
+        "out = sys.stdout.buffer\n"
+        "out.writelines(frames.packed({'ready': []})); out.flush()\n"
+        "frames.read_blocking(sys.stdin.buffer, max_bytes=10**9)\n"
+        f"out.write({answer}); out.flush()\n"
+        "sys.stdin.buffer.read()\n",
+    )
+    async with running() as decoder:
+        with pytest.raises(UploadRefused) as refused:
+            await decoder.clean(pictures.png())
+
+    assert refused.value.code is RefusalCode.DECODER_LOST
+    assert "evil" not in str(refused.value)
+
+
 async def test_closed_decoder_ends_its_children_and_says_so() -> None:
     decoder = Decoder()
     await decoder.warm()

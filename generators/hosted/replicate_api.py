@@ -109,7 +109,9 @@ class ReplicateApi:
             trouble = connection_trouble(NAME, error)
             trouble.ambiguous = False
             raise trouble from error
-        raise self._refusal(response.status_code, response.headers, _json(response))
+        refusal = self._refusal(response.status_code, response.headers, _json(response))
+        refusal.ambiguous = False
+        raise refusal
 
     async def listed(self, path: str) -> AsyncIterator[dict[str, Any]]:
         """The newest predictions or trainings, page by page."""

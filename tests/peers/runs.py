@@ -1,5 +1,6 @@
 """Runs a generator as the executor would: collects the durable events, keeps what was reported."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,14 @@ class Watcher:
 
     def __init__(self, *, watching: bool = False) -> None:
         self.reports: list[Report] = []
+        self.stepped = asyncio.Event()
         self._watching = watching
 
     def report(self, event: Report) -> None:
         """Keep it."""
         self.reports.append(event)
+        if event.step:
+            self.stepped.set()
 
     def preview_wanted(self) -> bool:
         """As said at the beginning."""

@@ -3,17 +3,18 @@
 A refusal becomes the payload here, in one place. What a mutation needs (a scope) is declared with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from typing_extensions import override
 
+from resolvers.answering import answered
 from resolvers.checks import check
 from resolvers.context import Info
 from resolvers.identity import Scope
-from resolvers.refused import Refused, UserErrorCode, forbidden
+from resolvers.refused import Refused, UserErrorCode
 from schema.ids import decoded
 from schema.publish import explained, shown
 
@@ -36,26 +37,32 @@ class Answers(FieldExtension):
         self._scope = scope
 
     @override
-    async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
+    def resolve_async(  # type: ignore[override]  # an awaitable is all that is needed; nothing is awaited here
+        self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any
+    ) -> Awaitable[Any]:
         """The payload; raises Told when the viewer may not do this at all."""
-        if not info.context.viewer.may(self._scope):
-            raise forbidden(f"This needs the scope {self._scope.value}.")
-        try:
-            asked = decoded(kwargs["asked"])
-            check(asked)
-            made = await next_(source, info, asked=asked)
-        except Refused as refusal:
-            return self._refused(refusal)
-        return self._payload(user_errors=[], **self._named(made))
+        return answered(
+            info.context,
+            self._scope,
+            lambda: next_(source, info, asked=_checked(kwargs["asked"])),
+            show=self._show,
+            refuse=self._refuse,
+        )
 
-    def _named(self, made: Any) -> dict[str, Any]:
+    def _show(self, made: Any) -> Any:
         if len(self._nouns) == 1:
-            return {self._nouns[0]: made}
-        return {noun: getattr(made, noun) for noun in self._nouns}
+            return self._payload(user_errors=[], **{self._nouns[0]: made})
+        return self._payload(user_errors=[], **{noun: getattr(made, noun) for noun in self._nouns})
 
-    def _refused(self, refusal: Refused) -> Any:
+    def _refuse(self, refusal: Refused) -> Any:
         error = UserError(code=refusal.reason, message=refusal.message, field=list(refusal.field) or None)
         return self._payload(user_errors=[error], **dict.fromkeys(self._nouns))
+
+
+def _checked(asked: Any) -> Any:
+    ready = decoded(asked)
+    check(ready)
+    return ready
 
 
 def mutation(

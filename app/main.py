@@ -26,6 +26,7 @@ from executor.settings import ExecutorSettings
 from store.settings import StoreSettings
 
 log = structlog.get_logger(__name__)
+BACKLOG = 2048
 LAST_WORDS_SECONDS = 5  # after the grace: for answers that are being sent
 
 
@@ -65,6 +66,7 @@ async def _serve(settings: Settings) -> int:
                 )
             )
             _end_on_signals(server, process, settings.section(ExecutorSettings).stop_grace_seconds)
+            listening.listen(BACKLOG)
             _greet(listening, settings)
             await process.serve([listening])
     finally:

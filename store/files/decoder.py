@@ -65,29 +65,7 @@ class _Child:
 
     @classmethod
     async def start(cls, limits: DecoderLimits) -> Self:
-        settings = {
-            "memory_bytes": limits.memory_bytes,
-            "cpu_seconds": limits.cpu_seconds,
-            "max_bytes": max(limits.max_bytes, limits.max_own_bytes),
-            "max_pixels": limits.max_pixels,
-            "max_side": limits.max_side,
-        }
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-B", "-c", _PROGRAM, str(_ROOT), json.dumps(settings)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=None
-                if sys.platform == "win32"
-                else {"OPENBLAS_NUM_THREADS": "1"},  # no secret of ours goes along
-                cwd=_ROOT.anchor,
-                start_new_session=True,  # Ctrl-C in a terminal is the server's business
-                limit=MIB,
-            )
-        except OSError as error:
-            raise DecoderUnavailable(f"the upload decoder cannot be started: {error}") from error
-        child = cls(process)
+        child = cls(await _spawn(limits))
         try:
             async with asyncio.timeout(_START_SECONDS):
                 header, _ = await child.receive()
@@ -231,6 +209,31 @@ class Decoder:
                 return child
             await child.end()
         return await _Child.start(self._limits)
+
+
+async def _spawn(limits: DecoderLimits) -> asyncio.subprocess.Process:
+    settings = {
+        "memory_bytes": limits.memory_bytes,
+        "cpu_seconds": limits.cpu_seconds,
+        "max_bytes": max(limits.max_bytes, limits.max_own_bytes),
+        "max_pixels": limits.max_pixels,
+        "max_side": limits.max_side,
+    }
+    # No secret of ours goes along. Windows programs do not start without its variables.
+    environment = None if sys.platform == "win32" else {"OPENBLAS_NUM_THREADS": "1"}
+    try:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-B", "-c", _PROGRAM, str(_ROOT), json.dumps(settings)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+            cwd=_ROOT.anchor,
+            start_new_session=True,  # Ctrl-C in a terminal is the server's business
+            limit=MIB,
+        )
+    except OSError as error:
+        raise DecoderUnavailable(f"the upload decoder cannot be started: {error}") from error
 
 
 def _checked(data: bytes, max_bytes: int) -> MediaType:

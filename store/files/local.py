@@ -4,6 +4,7 @@ Knows the folder and the address it is served under. Knows no posts and no HTTP.
 """
 
 import asyncio
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from store.files.containers import MediaType
 from store.files.targets import KeyTaken, Published, TargetError, checked_key, content_hash
 from store.files.vault import sync_folder
 
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK}
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 
@@ -56,28 +58,28 @@ class LocalFolder:
 
     def _publish(self, handle: str, data: bytes) -> None:
         path = self._folder / handle
-        held = self._read(handle)
-        if held is not None:
-            if held != data:
-                raise KeyTaken(handle)
-            return
         try:
             path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).chmod(_FILE_MODE)
-                Path(name).replace(
-                    path
-                )  # of two that race here with other bytes, one fails its check afterwards
-            finally:
-                Path(name).unlink(missing_ok=True)
-            sync_folder(path.parent)
+            if not path.exists():
+                self._write(path, data)
         except OSError as error:
             raise TargetError(f"{handle} cannot be written: {error.strerror}", retryable=True) from error
+        if self._read(handle) != data:
+            raise KeyTaken(handle)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Make the file appear whole, unless another has taken its name by now."""
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(_FILE_MODE)
+            _take(Path(name), path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        sync_folder(path.parent)
 
     def _read(self, handle: str) -> bytes | None:
         try:
@@ -95,3 +97,16 @@ class LocalFolder:
         except OSError as error:
             raise TargetError(f"{handle} cannot be removed: {error.strerror}", retryable=True) from error
         return True
+
+
+def _take(temporary: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary)  # unlike a rename, this never replaces a file
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        temporary.replace(
+            path
+        )  # some file systems know no links: there the last of two simultaneous writers wins

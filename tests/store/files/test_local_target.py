@@ -1,6 +1,7 @@
 """The public folder: whole files, one per key, checked after writing, gone when unpublished."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import stat
@@ -72,6 +73,33 @@ async def test_key_with_other_bytes_is_taken_and_stays_as_it_was(target: Target,
     assert not taken.value.retryable
     assert (folder / first.handle).read_bytes() == DATA
     assert all_files(folder) == [first.handle]
+
+
+async def test_of_two_pictures_racing_for_a_key_one_is_published_and_one_refused(
+    target: Target, folder: Path
+) -> None:
+    for number in range(20):
+        rivals = (target.upload(f"{KEY}-{number}", DATA + tail, MediaType.PNG) for tail in (b"a", b"b"))
+        results = await asyncio.gather(*rivals, return_exceptions=True)
+
+        (published,) = (result for result in results if isinstance(result, Published))
+        assert [type(result) for result in results if result is not published] == [KeyTaken]
+        assert await target.verify(published)
+    assert len(all_files(folder)) == 20
+
+
+async def test_folder_without_links_is_written_all_the_same(
+    target: Target, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(path: Path, other: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+
+    published = await target.upload(KEY, DATA, MediaType.PNG)
+
+    assert await target.verify(published)
+    assert all_files(folder) == [published.handle]
 
 
 async def test_unpublished_picture_is_gone_and_gone_again_is_no_error(target: Target, folder: Path) -> None:

@@ -24,56 +24,55 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
 
 
-def certificate_and_key() -> tuple[str, str]:
-    """A chain of two: an authority, and a signer that it vouches for."""
+def name_of(words: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, words)])
+
+
+def certificate(
+    subject: str, key: ec.EllipticCurvePrivateKey, issuer_key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    """What authority and signer have in common; the authority vouches for itself."""
     now = datetime.datetime.now(datetime.UTC)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    authority = key is issuer_key
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    usage |= {"digital_signature": not authority, "key_cert_sign": authority, "crl_sign": authority}
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name_of(subject))
+        .issuer_name(name_of("Test authority"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(issuer, critical=False)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+    )
+
+
+def certificate_and_key() -> tuple[str, str]:
+    """A chain of two: a signer, and the authority that vouches for it."""
     root_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Test authority")])
-    leaf_name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Test signer")])
-
-    def builder(subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(root_name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False
-            )
-        )
-
-    def usage(*, signer: bool) -> x509.KeyUsage:
-        return x509.KeyUsage(
-            digital_signature=signer,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=not signer,
-            crl_sign=not signer,
-            encipher_only=False,
-            decipher_only=False,
-        )
-
-    root = (
-        builder(root_name, root_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage(signer=False), critical=True)
-        .sign(root_key, hashes.SHA256())
+    root = certificate("Test authority", root_key, root_key).sign(root_key, hashes.SHA256())
+    signer = certificate("Test signer", leaf_key, root_key).add_extension(
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
     )
-    leaf = (
-        builder(leaf_name, leaf_key)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage(signer=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
-        .sign(root_key, hashes.SHA256())
+    leaf = signer.sign(root_key, hashes.SHA256())
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in (leaf, root)), key_pem(
+        leaf_key
     )
-    chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in (leaf, root))
-    return chain.decode(), key_pem(leaf_key)
 
 
 @pytest.fixture(scope="module")

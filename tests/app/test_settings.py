@@ -61,7 +61,7 @@ def test_unknown_name_in_env_file_is_named_with_the_nearest(tmp_path: pathlib.Pa
     env_file = tmp_path / ".env"
     env_file.write_text("PROT=9000\n")
 
-    with pytest.raises(reader.SettingsError, match="PROT is not a setting. Did you mean PORT?"):
+    with pytest.raises(reader.SettingsError, match=r"PROT is not a setting\. Did you mean PORT\?"):
         reader.load(env_file=env_file)
 
 

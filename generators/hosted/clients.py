@@ -1,7 +1,12 @@
-"""Builds one client per event loop: a connection pool that was born on one loop breaks on another."""
+"""Builds one client per event loop: a connection pool that was born on one loop breaks on another.
+
+Certificates are read once for all clients; that takes longer than many a call.
+"""
 
 import asyncio
+import functools
 import ipaddress
+import ssl
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -30,6 +35,14 @@ class PerLoop(Generic[C]):
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await self._close(client)
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """The one TLS context of all clients."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def is_loopback(url: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from generators.events import FailureKind, Phase, Stepped, TextGrown
 from generators.generator import Live
 from generators.hosted.calls import Made, Order, Sent, Synchronous
-from generators.hosted.clients import PerLoop, is_loopback
+from generators.hosted.clients import PerLoop, is_loopback, tls
 from generators.hosted.clock import Clock
 from generators.hosted.entry import ratio_of
 from generators.hosted.failures import Trouble, connection_trouble, redact, status_trouble
@@ -21,6 +21,7 @@ from generators.hosted.settings import HostedSettings
 from generators.spec import ImageSpec
 
 if TYPE_CHECKING:
+    import httpx2
     from google.genai import Client
 
 _TIERS = ((1_500_000, "1K"), (6_000_000, "2K"))  # pixels asked for, up to which the tier is enough
@@ -43,9 +44,10 @@ class Gemini(Synchronous):
     def __init__(self, settings: HostedSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._client = PerLoop(self._build, lambda client: client.aio.aclose())
+        # The client closes no connection pool that it was given, so both are kept.
+        self._client = PerLoop(self._build, lambda pair: pair[1].aclose())
 
-    def _build(self) -> "Client":
+    def _build(self) -> "tuple[Client, httpx2.AsyncClient]":
         import httpx2
         from google import genai
         from google.genai import types
@@ -54,12 +56,13 @@ class Gemini(Synchronous):
         seconds = self._settings.hosted_call_seconds
         # An httpx2 client of our own keeps aiohttp out, whose errors would be a third family.
         http = httpx2.AsyncClient(
+            verify=tls(),
             timeout=httpx2.Timeout(seconds, connect=10.0),
             trust_env=not is_loopback(base),
             follow_redirects=False,
         )
         options = types.HttpOptions(base_url=base, timeout=int(seconds * 1000), httpx_async_client=http)
-        return genai.Client(api_key=self._settings.gemini_api_key, http_options=options)
+        return genai.Client(api_key=self._settings.gemini_api_key, http_options=options), http
 
     async def send(self, order: Order[ImageSpec], live: Live) -> Sent:
         """POST; the answer holds the picture, or the refusal."""
@@ -77,7 +80,7 @@ class Gemini(Synchronous):
             ),
         )
         try:
-            answer = await self._client.get().aio.models.generate_content(
+            answer = await self._client.get()[0].aio.models.generate_content(
                 model=order.entry.wire, contents=parts, config=config
             )
         except Exception as error:
@@ -111,10 +114,9 @@ class Gemini(Synchronous):
             return connection_trouble(self.name, error)
         words = redact(str(error.message or error), self._settings.secrets())
         details = error.details if isinstance(error.details, dict) else {}
-        inner = details.get("error", details) if isinstance(details.get("error", details), dict) else {}
-        trouble = status_trouble(
-            error.code, words, wait=_retry_info(inner), own_words=bool(error.status and inner.get("status"))
-        )
+        said = details.get("error")  # the client makes up details for a body that is not Google's
+        inner = said if isinstance(said, dict) else {}
+        trouble = status_trouble(error.code, words, wait=_retry_info(inner), own_words=bool(inner))
         kind = _STATUS.get(str(error.status))
         if kind is not None and not trouble.ambiguous:
             trouble = Trouble(kind, words, retry_after=trouble.retry_after)

@@ -20,6 +20,7 @@ import httpx2
 from typing_extensions import override
 
 from generators.events import FailureKind
+from generators.hosted.clients import tls
 from generators.hosted.clock import Clock
 from generators.hosted.failures import Trouble, status_trouble
 from generators.hosted.picture import NotAPicture, Picture, examine
@@ -156,7 +157,6 @@ class Fetcher:
         self._clock = clock
         self._allow_private = allow_private
         self._find = find
-        self._context: ssl.SSLContext | None = None
 
     async def picture(self, url: str) -> Picture:
         """The whole picture behind `url` (https, or a data: address)."""
@@ -197,13 +197,12 @@ class Fetcher:
             raise Trouble(FailureKind.PROVIDER_DOWN, words) from error
 
     async def _read(self, url: str) -> bytes:
-        if self._context is None:
-            self._context = httpx2.create_ssl_context(trust_env=False)
-        transport = PinnedTransport(self._context, self._find, allow_private=self._allow_private)
+        transport = PinnedTransport(tls(), self._find, allow_private=self._allow_private)
         # Shorter than the cap around it, so that a stuck handshake is closed by the client and not torn down.
         waits = httpx2.Timeout(self._limits.seconds * 0.9, connect=min(10.0, self._limits.seconds * 0.5))
         async with (
             httpx2.AsyncClient(
+                verify=tls(),
                 transport=transport,
                 trust_env=False,
                 follow_redirects=True,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from generators.events import FailureKind, Json, Phase, Previewed, Stepped, TextGrown
 from generators.generator import Live
 from generators.hosted.calls import Made, Order, Sent, Synchronous
-from generators.hosted.clients import PerLoop, is_loopback
+from generators.hosted.clients import PerLoop, is_loopback, tls
 from generators.hosted.clock import Clock
 from generators.hosted.failures import Trouble, connection_trouble, redact, retry_after, status_trouble
 from generators.hosted.held import image_made
@@ -61,7 +61,9 @@ def openai_client(
     import openai
 
     timeout = httpx2.Timeout(seconds, connect=10.0)
-    http = httpx2.AsyncClient(timeout=timeout, trust_env=not is_loopback(base_url), follow_redirects=False)
+    http = httpx2.AsyncClient(
+        verify=tls(), timeout=timeout, trust_env=not is_loopback(base_url), follow_redirects=False
+    )
     return openai.AsyncOpenAI(
         base_url=base_url,
         api_key=key,

@@ -12,7 +12,7 @@ import httpx2
 
 from generators.events import Event, FailureKind, ImageFacts, ImageMade, Json, Phase, Stepped
 from generators.generator import Live
-from generators.hosted.clients import PerLoop, is_loopback
+from generators.hosted.clients import PerLoop, is_loopback, tls
 from generators.hosted.clock import Clock
 from generators.hosted.failures import Trouble, connection_trouble, redact, retry_after, status_trouble
 from generators.hosted.http import Fetcher
@@ -67,6 +67,7 @@ class Pexels:
     def _build(self) -> httpx2.AsyncClient:
         base = self._settings.pexels_base_url
         return httpx2.AsyncClient(
+            verify=tls(),
             base_url=base,
             headers={"Authorization": self._settings.pexels_api_key or ""},  # the bare key, no Bearer
             timeout=httpx2.Timeout(20.0, connect=5.0),

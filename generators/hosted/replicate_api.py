@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from generators.events import FailureKind
-from generators.hosted.clients import PerLoop, is_loopback
+from generators.hosted.clients import PerLoop, is_loopback, tls
 from generators.hosted.clock import Clock
 from generators.hosted.failures import Trouble, connection_trouble, redact, retry_after, status_trouble
 from generators.hosted.settings import HostedSettings
@@ -66,12 +66,15 @@ class ReplicateApi:
             base_url=self._settings.replicate_base_url,
             timeout=httpx.Timeout(self._settings.hosted_send_seconds, connect=5.0),
             event_hooks={"response": [_listen]},
+            verify=tls(),
+            transport=httpx.AsyncHTTPTransport(verify=tls()),  # proxies are not used, as in the client itself
             follow_redirects=False,
         )
 
     def _build_looks(self) -> httpx2.AsyncClient:
         base = self._settings.replicate_base_url
         return httpx2.AsyncClient(
+            verify=tls(),
             base_url=base,
             headers={"Authorization": f"Bearer {self._settings.replicate_api_token}"},
             timeout=_LOOK_TIMEOUT,

@@ -1,0 +1,94 @@
+"""Recraft's peer: OpenAI's wire with Recraft's own fields, styles and image to image."""
+
+import base64
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.peers.pictures import picture
+
+TOKEN = "recraft-token-0123456789"
+_MODELS = {"recraftv4_1", "recraftv4_1_flash", "recraftv4_1_pro", "recraftv4", "recraftv4_pro", "recraftv3"}
+_COMMON = {"model", "prompt", "n", "response_format", "random_seed", "negative_prompt", "style_id"}
+_V3_SIZES = {"1024x1024", "2048x1024", "1820x1024", "1365x1024"}
+_V4_SIZES = {"1024x1024", "1536x768", "1344x768"}
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"code": code, "message": message}, status)
+
+
+class RecraftPeer:
+    """State and routes."""
+
+    def __init__(self) -> None:
+        self.bills: list[dict[str, Any]] = []
+        self.styles: list[list[str]] = []
+        self.behave: list[str] = []
+        self.base = ""
+        self.app = Starlette(
+            routes=[
+                Route("/v1/images/generations", self._generate, methods=["POST"]),
+                Route("/v1/images/imageToImage", self._image_to_image, methods=["POST"]),
+                Route("/v1/styles", self._style, methods=["POST"]),
+                Route("/img/{name}", self._deliver),
+            ]
+        )
+
+    async def _deliver(self, _request: Request) -> Response:
+        return Response(picture(80, 80))
+
+    async def _generate(self, request: Request) -> Response:
+        body = await request.json()
+        fault = self._fault(request, body, _COMMON | {"size"})
+        sizes = _V3_SIZES if body.get("model") == "recraftv3" else _V4_SIZES
+        if fault is None and body.get("size") not in sizes:
+            fault = _error(400, "invalid_request", f"size {body.get('size')} is not supported")
+        return fault or self._answer(body)
+
+    async def _image_to_image(self, request: Request) -> Response:
+        body = await request.json()
+        fault = self._fault(request, body, _COMMON | {"image_url", "strength"})
+        if fault is None and not str(body.get("image_url")).startswith("data:image/"):
+            fault = _error(400, "invalid_request", "image_url is required")
+        if fault is None and not 0 <= body.get("strength", -1) <= 1:
+            fault = _error(400, "invalid_request", "strength must be between 0 and 1")
+        return fault or self._answer(body)
+
+    def _fault(self, request: Request, body: dict[str, Any], allowed: set[str]) -> Response | None:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return _error(401, "unauthorized", "bad token")
+        if body.get("model") not in _MODELS or set(body) - allowed:
+            return _error(400, "invalid_request", f"unknown model or field in {sorted(body)}")
+        if "negative_prompt" in body and body["model"] != "recraftv3":
+            return _error(400, "invalid_request", "negative_prompt works with V3 only")
+        how = self.behave[0] if self.behave else ""
+        refusals = {
+            "moderated": _error(400, "prompt_moderation", "The prompt did not pass moderation."),
+            "poor": _error(400, "not_enough_credits", "Your API units balance is too low."),
+        }
+        return refusals.get(how)
+
+    def _answer(self, body: dict[str, Any]) -> Response:
+        self.bills.append(body)
+        how = self.behave.pop(0) if self.behave else ""
+        row: dict[str, Any] = {"image_id": "7d5e8a8e-0000-4000-8000-000000000001", "revised_prompt": None}
+        if how == "url" or body.get("response_format") != "b64_json":
+            row["url"] = f"{self.base}/img/a.png"
+        else:
+            data = picture(80, 80, kind="WEBP")
+            row["b64_json"] = base64.b64encode(data[: 20 if how == "half" else None]).decode()
+        return JSONResponse({"created": 1795000000, "credits": 35, "data": [row]})
+
+    async def _style(self, request: Request) -> Response:
+        async with request.form() as form:
+            files = [name for name, value in form.multi_items() if isinstance(value, UploadFile)]
+            style = form.get("style")
+        if not files or files != [f"file{at}" for at in range(1, len(files) + 1)] or not style:
+            return _error(400, "invalid_request", "style and file1 to file5 are expected")
+        self.styles.append(files)
+        return JSONResponse({"id": "style-1", "style": style, "credits": 40})

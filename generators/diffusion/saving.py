@@ -61,6 +61,7 @@ def pack(snapshot: Snapshot, fingerprint: str) -> bytes:
         "fingerprint": fingerprint,
         "index": snapshot.index,
         "scheduler": snapshot.scheduler,
+        "strides": {name: list(tensor.stride()) for name, tensor in snapshot.tensors.items()},
     }
     tensors = {name: tensor.cpu().contiguous() for name, tensor in snapshot.tensors.items()}
     return bytes(save_tensors(tensors, metadata={"likeness": json.dumps(told, sort_keys=True)}))
@@ -72,9 +73,10 @@ def restore(state: State, data: bytes, fingerprint: str) -> bool:
     if told is None or told["fingerprint"] != fingerprint or told["index"] > len(state.timesteps):
         return False
     try:
-        tensors = load_tensors(data)
+        loaded = load_tensors(data)
     except SafetensorError:
         return False
+    tensors = {name: _laid_out(tensor, told["strides"][name]) for name, tensor in loaded.items()}
     latents = tensors["latents"]
     if latents.shape != state.latents.shape or latents.dtype != state.latents.dtype:
         return False
@@ -96,6 +98,12 @@ def fresh(scheduler: Any) -> dict[str, Any]:
         except (TypeError, RuntimeError):  # an object that cannot be copied can be saved neither
             continue
     return kept
+
+
+def _laid_out(tensor: torch.Tensor, strides: list[int]) -> torch.Tensor:
+    """A copy in memory of its own with the strides it had: alignment and layout decide how kernels round."""
+    placed = torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype)
+    return placed.copy_(tensor)
 
 
 def _told(data: bytes) -> dict[str, Any] | None:

@@ -29,10 +29,10 @@ class State:
         notes: facts for `parameters`.
     """
 
-    scheduler: Any
-    timesteps: list[torch.Tensor]
-    latents: torch.Tensor
-    inputs: dict[str, torch.Tensor]
+    scheduler: Any = dataclasses.field(repr=False)
+    timesteps: list[torch.Tensor] = dataclasses.field(repr=False)
+    latents: torch.Tensor = dataclasses.field(repr=False)
+    inputs: dict[str, torch.Tensor] = dataclasses.field(repr=False)
     rows: int
     guidance: float
     width: int
@@ -41,7 +41,7 @@ class State:
     share: tuple[Any, ...] = ()
     step_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     index: int = 0
-    fresh: dict[str, Any] = dataclasses.field(default_factory=dict)
+    fresh: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

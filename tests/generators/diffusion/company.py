@@ -28,7 +28,7 @@ class Company:
         run = Run(
             ask=request,
             live=live or tiny.Watcher(),
-            post=lambda event: None,
+            post=lambda _: None,
             number=self._count,
             alone=request.exact,
         )
@@ -66,7 +66,9 @@ def stock(pipeline: Any, request: Ask, output: str = "latent") -> Any:
 
     if request.scheduler is not None:
         kind = getattr(diffusers, request.scheduler)
-        pipeline = type(pipeline)(**{**pipeline.components, "scheduler": kind.from_config(pipeline.scheduler.config)})
+        pipeline = type(pipeline)(
+            **{**pipeline.components, "scheduler": kind.from_config(pipeline.scheduler.config)}
+        )
         pipeline.set_progress_bar_config(disable=True)
     options: dict[str, Any] = {
         "prompt": request.prompt,

@@ -17,7 +17,7 @@ def machine(*, gpu: dict[str, Any] | None = None, hip: str | None = None, mps: b
         cuda=types.SimpleNamespace(
             is_available=lambda: gpu is not None,
             device_count=lambda: 1,
-            get_device_properties=lambda index: types.SimpleNamespace(total_memory=24 * 2**30, **(gpu or {})),
+            get_device_properties=lambda _: types.SimpleNamespace(total_memory=24 * 2**30, **(gpu or {})),
         ),
         backends=types.SimpleNamespace(mps=types.SimpleNamespace(is_available=lambda: mps)),
     )
@@ -30,7 +30,11 @@ def machine(*, gpu: dict[str, Any] | None = None, hip: str | None = None, mps: b
         (machine(mps=True), "mps", "float16"),
         (machine(gpu={"name": "H200", "major": 9}), "cuda", "bfloat16"),
         (machine(gpu={"name": "RTX 2080", "major": 7}), "cuda", "float16"),
-        (machine(gpu={"name": "MI300X", "major": 9, "gcnArchName": "gfx942:sramecc+"}, hip="6.4"), "rocm", "bfloat16"),
+        (
+            machine(gpu={"name": "MI300X", "major": 9, "gcnArchName": "gfx942:sramecc+"}, hip="6.4"),
+            "rocm",
+            "bfloat16",
+        ),
         (machine(gpu={"name": "MI50", "major": 9, "gcnArchName": "gfx906"}, hip="6.4"), "rocm", "float16"),
         (machine(gpu={"name": "H200", "major": 9}, mps=True), "cuda", "bfloat16"),
     ],

@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from typing_extensions import override
 
 from generators.diffusion import saving
 from generators.diffusion.asks import Ask
@@ -91,6 +98,7 @@ class Loop(RuleBasedStateMachine):
             off = distance(run, self.expected[plain])
             assert off == 0.0 if run.ask.exact else off < TOLERANCE, (off, plain)
 
+    @override
     def teardown(self) -> None:
         self.company.finish()
         self.finished_runs_made_their_own_picture()
@@ -108,7 +116,7 @@ def machine(sd_folder: Path) -> type[Loop]:
 
 
 def check(machine: type[Loop], examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis leaves it untyped
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,

@@ -84,7 +84,7 @@ def test_a_state_of_another_request_is_not_taken_up(saving: Engine, change: dict
     fresh = tiny.send(saving, other)
     misled = tiny.send(saving, dataclasses.replace(other, latents=first.saved[0].data))
     assert misled.made().data == fresh.made().data
-    assert [event.step for event in misled.live.steps if event.phase is Phase.DENOISING][0] == 1
+    assert next(event.step for event in misled.live.steps if event.phase is Phase.DENOISING) == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00not json", b"\xff" * 40])

@@ -28,7 +28,9 @@ def test_it_is_built_at_first_use_and_says_that_its_pictures_are_noise(build: Bu
     assert (state.available, state.loading) == (True, True)
     made = tiny.send(engine, tiny.ask("starter", width=128, height=128, steps=2)).made()
     assert (made.facts.width, made.facts.height) == (128, 128)
-    assert made.facts.parameters["note"] == "The starter checkpoint has random weights: this picture is noise."
+    assert (
+        made.facts.parameters["note"] == "The starter checkpoint has random weights: this picture is noise."
+    )
     model = next(entry.model() for entry in shelf.checkpoints())
     assert (model.native_size, model.max_side, model.rank) == (Size(width=128, height=128), 256, -1)
     assert "noise" in model.name

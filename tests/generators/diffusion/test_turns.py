@@ -31,14 +31,18 @@ def test_a_single_row_fills_what_two_rows_would_overfill() -> None:
 
 
 def test_a_short_run_goes_before_a_long_one() -> None:
-    chosen = Turns().choose([turn(1, remaining=1000), turn(2, remaining=900), turn(3, remaining=4)], lambda _: 2)
+    chosen = Turns().choose(
+        [turn(1, remaining=1000), turn(2, remaining=900), turn(3, remaining=4)], lambda _: 2
+    )
     assert [one.number for one in chosen] == [3]
 
 
 def test_a_stream_of_short_runs_does_not_starve_a_long_one() -> None:
     turns, waited = Turns(), 0
     for forward in range(200):
-        (chosen,) = turns.choose([turn(0, remaining=100, waited=waited), turn(forward + 1, remaining=4)], lambda _: 2)
+        (chosen,) = turns.choose(
+            [turn(0, remaining=100, waited=waited), turn(forward + 1, remaining=4)], lambda _: 2
+        )
         if chosen.number == 0:
             break
         waited += 1

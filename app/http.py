@@ -20,6 +20,7 @@ from app.graphql.uploads import MAX_FILES, PREFLIGHT_HEADERS
 from app.graphql.view import GraphQLView
 from app.graphql.wiring import Wiring
 from app.metrics import Metrics
+from app.web.body_limit import BodyLimit
 from app.web.deadline import SendDeadline
 from app.web.explorer import explorer_routes
 from app.web.files import Files
@@ -31,8 +32,9 @@ from app.web.request_ids import RequestIds
 from app.web.uploads import Keep, Uploads
 
 MIB = 1024 * 1024
-MAX_FILE_BYTES = 11 * MIB  # a little above the 10 MB a picture may have: the decoder words that refusal
-MAX_UPLOAD_BYTES = MAX_FILES * MAX_FILE_BYTES
+MAX_UPLOAD_BYTES = (
+    MAX_FILES * 11 * MIB
+)  # a form; what a picture may have (10 MB) is refused by the decoder's words
 UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "multipart/*")
 ASKED_HEADERS = ["authorization", "content-type", "last-event-id", "x-request-id", *PREFLIGHT_HEADERS]
 COMPRESSED_FROM = 1_000  # bytes; below that gzip costs more than it saves
@@ -62,10 +64,10 @@ def routes(web: Web) -> list[BaseRoute]:
     view = GraphQLView(web.graphql)
     uploads = Uploads(web.graphql, web.keep_upload, web.upload_refusals)
     return [
-        Route("/graphql", view, max_body_size=MAX_UPLOAD_BYTES),
+        Route("/graphql", BodyLimit(view, MAX_UPLOAD_BYTES)),
         WebSocketRoute("/graphql", view),
         Route("/events/jobs/{id}", JobEvents(web.graphql, web.watch_job).__call__, methods=["GET"]),
-        Route("/uploads", uploads.__call__, methods=["POST"], max_body_size=MAX_FILE_BYTES),
+        Route("/uploads", BodyLimit(uploads, MAX_UPLOAD_BYTES), methods=["POST"]),
         Route("/files/{file:uuid}/{rendition}", web.files.__call__, methods=["GET"]),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", Readyz(web.graphql, web.checks).__call__, methods=["GET"]),

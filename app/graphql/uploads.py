@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from app.graphql.coding import decode
@@ -18,6 +18,10 @@ PREFLIGHT_HEADERS = ("graphql-require-preflight", "apollo-require-preflight", "x
 MAX_FILES = 8
 MAX_PATHS_PER_FILE = 8
 MAX_FIELD_BYTES = 1_048_576  # of `operations` or `map`
+
+
+class BodyTooLargeError(MultiPartException):
+    """A body that passed its limit; the form parser closes its files on exceptions of this family alone."""
 
 
 def require_preflight(headers: Mapping[str, str]) -> None:
@@ -34,26 +38,36 @@ def require_preflight(headers: Mapping[str, str]) -> None:
         raise refuse(ErrorCode.CSRF_PREVENTED, message, status=403)
 
 
-async def read_form(request: Request, *, max_files: int = MAX_FILES) -> FormData:
-    """Read a form; files beyond a megabyte wait on disk.
+class FormRequest(Request):
+    """A request whose form is read within our limits, and closed with the request."""
 
-    Raises:
-        RequestError: 400, when it is cut off, malformed or has too many parts.
-    """
-    try:
-        return await request.form(max_files=max_files, max_fields=4, max_part_size=MAX_FIELD_BYTES)
-    except MultiPartException as error:
-        raise _bad(f"The multipart body cannot be read: {error.message}") from None
+    async def read_form(self, *, max_files: int = MAX_FILES) -> FormData:
+        """Read a form; files beyond a megabyte wait on disk.
+
+        Raises:
+            RequestError: 400, when it is cut off, malformed or has too many parts; 413, when it is too large.
+        """
+        parser = MultiPartParser(
+            self.headers, self.stream(), max_files=max_files, max_fields=4, max_part_size=MAX_FIELD_BYTES
+        )
+        try:
+            self._form = await parser.parse()
+        except BodyTooLargeError as error:
+            close = {"connection": "close"}
+            raise refuse(ErrorCode.PAYLOAD_TOO_LARGE, error.message, status=413, headers=close) from None
+        except MultiPartException as error:
+            raise _bad(f"The multipart body cannot be read: {error.message}") from None
+        return self._form
 
 
-async def read_operations(request: Request) -> dict[str, Any]:
+async def read_operations(request: FormRequest) -> dict[str, Any]:
     """Read the form and put its files into the operation's variables.
 
     Raises:
         RequestError: 403 without a preflight header, 400 for a form that is not as specified.
     """
     require_preflight(request.headers)
-    form = await read_form(request)
+    form = await request.read_form()
     operations = _json_field(form, "operations")
     places = _json_field(form, "map")
     if isinstance(operations, list):

@@ -27,7 +27,7 @@ from app.graphql.refusals import ErrorCode, RequestError, refuse
 from app.graphql.served import Served
 from app.graphql.sockets import Adapter, serve_socket
 from app.graphql.streams import EventFraming, Framing, MultipartFraming, Streamed, until_gone
-from app.graphql.uploads import read_operations
+from app.graphql.uploads import FormRequest, read_operations
 from app.graphql.wiring import Viewer, Wiring, request_id_of
 
 FRAMINGS: dict[Answer, type[Framing]] = {Answer.EVENTS: EventFraming, Answer.MULTIPART: MultipartFraming}
@@ -57,7 +57,7 @@ class GraphQLView(GraphQL[Any, None]):
         if scope["type"] == "websocket":
             await serve_socket(self, WebSocket(scope, receive, send))
             return
-        request = Request(scope, receive)
+        request = FormRequest(scope, receive)
         accept = Accept(request.headers.get("accept"))
         try:
             response = await self._answer(request, accept)
@@ -77,7 +77,7 @@ class GraphQLView(GraphQL[Any, None]):
         """Write JSON as text, as WebSocket frames need."""
         return encode_text(data)
 
-    async def _answer(self, request: Request, accept: Accept) -> Response:
+    async def _answer(self, request: FormRequest, accept: Accept) -> Response:
         """The response, whatever happens on the way to it."""
         try:
             return await self._respond(request, accept)
@@ -88,7 +88,7 @@ class GraphQLView(GraphQL[Any, None]):
         except Exception as error:  # noqa: BLE001  # the last place where a bug becomes an answer; it is logged
             return _refusal(RequestError([bug(error)], status=500), accept)
 
-    async def _respond(self, request: Request, accept: Accept) -> Response:
+    async def _respond(self, request: FormRequest, accept: Accept) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):
             raise _method(f"{request.method} is not supported here; send a GET or a POST.", ALLOWED)
         if self.wiring.page and _wants_page(request, accept):
@@ -148,7 +148,7 @@ def _wants_page(request: Request, accept: Accept) -> bool:
     return request.method in ("GET", "HEAD") and "query" not in request.query_params and accept.wants_page()
 
 
-async def _read(request: Request) -> Params:
+async def _read(request: FormRequest) -> Params:
     if request.method != "POST":
         return from_url(request.query_params)
     header = request.headers.get("content-type", "")

@@ -1,6 +1,7 @@
 """A toy server for every test that asks for one."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 from app.graphql.view import GraphQLView
 from tests.transport.serving import serving
 from tests.transport.toy import Toy, wiring
+from tests.transport.weblike import WebToy
 
 
 @pytest.fixture
@@ -34,4 +36,17 @@ async def address(view: GraphQLView) -> AsyncIterator[str]:
 async def client(address: str) -> AsyncIterator[httpx2.AsyncClient]:
     """An HTTP client of that server."""
     async with httpx2.AsyncClient(base_url=f"http://{address}") as made:
+        yield made
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> WebToy:
+    """The parts of a whole toy application."""
+    return WebToy(tmp_path)
+
+
+@pytest_asyncio.fixture
+async def site(web: WebToy) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the whole toy application."""
+    async with web.client() as made:
         yield made

@@ -126,6 +126,10 @@ class Executor:
         self._loops = []
         await self._wire.stop()
 
+    async def clean_up(self, *, older_than: float | None = None) -> int:
+        """Delete bytes that crashes left without a row, by default those older than this moment; how many went."""
+        return await self._janitor.drop_unreferenced(older_than=older_than or time.time())
+
     # ------------------------------------------------------------------ claiming
 
     async def _claiming(self) -> None:

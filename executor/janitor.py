@@ -1,5 +1,7 @@
 """Looks after what nobody holds: tasks of dead servers, saved states of ended tasks, the depth of the queue."""
 
+import asyncio
+
 import structlog
 from sqlalchemy import select, text, update
 
@@ -17,6 +19,13 @@ SELECT model_key, generation_time_ms FROM (
   WHERE generation_time_ms > 0 AND model_key IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT 200
 ) AS newest ORDER BY id
 """)
+
+_REFERRED = text("""
+SELECT name FROM unnest(CAST(:names AS text[])) AS name
+WHERE EXISTS (SELECT 1 FROM files WHERE sha256 = name OR thumbnail_256 = name OR thumbnail_512 = name)
+   OR EXISTS (SELECT 1 FROM tasks WHERE latents = name)
+""")
+BATCH = 500
 
 
 class Janitor:
@@ -46,6 +55,23 @@ class Janitor:
             log.info("lease ran out", task=str(orphan.task_id), taken_back=taken)
         await self._drop_saved_states()
         await self._observe_depths()
+
+    async def drop_unreferenced(self, *, older_than: float) -> int:
+        """Delete bytes that no row refers to, left by crashes; those put after `older_than` (seconds since 1970) stay.
+
+        Returns how many went.
+        """
+        vault = self._tools.vault
+        kept = await asyncio.to_thread(lambda: [stored.sha256 for stored in vault.stored()])
+        gone = 0
+        for start in range(0, len(kept), BATCH):
+            names = kept[start : start + BATCH]
+            async with self._tools.db.session() as session:
+                used = set(await session.scalars(_REFERRED, {"names": names}))
+            for name in set(names) - used:
+                gone += await vault.delete_async(name, unless_newer_than=older_than)
+        await asyncio.to_thread(vault.drop_unfinished, older_than=older_than)
+        return gone
 
     async def learn_durations(self, models: Models) -> None:
         """Remember how long pictures took before this start."""

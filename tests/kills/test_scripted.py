@@ -1,0 +1,168 @@
+"""Servers that are killed at random moments: nothing acknowledged is lost, nothing is done twice."""
+
+import asyncio
+import random
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+
+from store.database.sessions import Database
+from store.database.tables import JobStatus, TaskKind, VariantStatus
+from store.files.vault import Vault
+from tests.executor import workshop as at
+from tests.kills import victims
+
+pytestmark = pytest.mark.asyncio
+SEED = 20261120
+STEP = {"scripted_step_seconds": 0.02, "scripted_save_every": 3}
+
+
+class Driver:
+    """Keeps putting jobs into the queue, and remembers those that were acknowledged."""
+
+    def __init__(self, db: Database, owners: list[uuid.UUID], chance: random.Random) -> None:
+        self.acknowledged: list[uuid.UUID] = []
+        self._db = db
+        self._owners = owners
+        self._chance = chance
+
+    async def drive(self) -> None:
+        while True:
+            order = at.Order(
+                owner_id=self._chance.choice(self._owners),
+                prompt=f"picture {len(self.acknowledged)}",
+                count=self._chance.randint(1, 3),
+                steps=self._chance.randint(2, 14),
+            )
+            self.acknowledged.append(await at.add_job(self._db, order))
+            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+
+
+async def kill_often(db: Database, url: str, folder: Path, kills: int) -> list[uuid.UUID]:
+    """Start and kill workers while jobs come in, let one finish; the acknowledged jobs."""
+    chance = random.Random(SEED)
+    await victims.remember(db)
+    owners = [await at.add_user(db, name) for name in ("ann", "bob")]
+    driver = Driver(db, owners, chance)
+    driving = asyncio.create_task(driver.drive())
+    for number in range(kills):
+        # a server with a database of its own takes everything back at once, another one waits for the lease
+        async with victims.victim(url, folder, exclusive=number % 2 == 0, scripted=STEP) as worker:
+            await asyncio.sleep(chance.uniform(0.05, 0.9))
+            await worker.kill()
+    driving.cancel()
+    await asyncio.gather(driving, return_exceptions=True)
+    async with victims.victim(url, folder, exclusive=True, scripted=STEP) as worker:
+        await victims.all_final(db, timeout=60 + kills)
+        assert await worker.stop() == 0
+    return driver.acknowledged
+
+
+async def check(db: Database, folder: Path, acknowledged: list[uuid.UUID]) -> None:
+    """What must hold however often the server died."""
+    assert len(acknowledged) > 10
+    for job_id in acknowledged:
+        job = await at.job_of(db, job_id)
+        assert (job.status, job.failed_count) == (JobStatus.SUCCEEDED, 0)
+        assert all(variant.status is VariantStatus.DRAFT for variant in await at.variants_of(db, job_id))
+    assert set((await victims.times_finished(db)).values()) == {1}
+    assert await victims.revision_gaps(db) == {}
+    vault = Vault(folder)
+    await at.build(db, folder).executor.clean_up()
+    assert victims.on_disk(vault) == await victims.referred(db)
+
+
+@pytest.mark.timeout(300)
+async def test_25_kills_lose_nothing_and_double_nothing(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    await check(db, tmp_path, await kill_often(db, database_url, tmp_path, 25))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+async def test_100_kills_lose_nothing_and_double_nothing(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    await check(db, tmp_path, await kill_often(db, database_url, tmp_path, 100))
+
+
+async def test_job_that_ends_the_process_is_parked_and_others_finish(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    owner = await at.add_user(db)
+    poison = await at.add_job(db, at.Order(owner_id=owner, prompt="[exit_at=2]"))
+    other = await at.add_job(db, at.Order(owner_id=owner, prompt="fine", steps=3))
+    deaths = 0
+    for _ in range(6):
+        async with victims.victim(
+            database_url, tmp_path, exclusive=True, scripted={"scripted_step_seconds": 0.2}
+        ) as worker:
+            final = asyncio.create_task(victims.all_final(db, timeout=30))
+            dead = asyncio.create_task(worker.process.wait())
+            await asyncio.wait([final, dead], return_when=asyncio.FIRST_COMPLETED)
+            for task in (final, dead):
+                task.cancel()
+            if worker.process.returncode is None:
+                break
+            assert worker.process.returncode == 70
+            deaths += 1
+    assert deaths == 3
+    job = await at.job_of(db, poison)
+    assert (job.status, job.failure_code) == (JobStatus.FAILED, "POISON")
+    assert (await at.job_of(db, other)).status is JobStatus.SUCCEEDED
+
+
+async def test_stopped_then_continued_worker_writes_nothing(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    await victims.remember(db)
+    owner = await at.add_user(db)
+    job_id = await at.add_job(db, at.Order(owner_id=owner, steps=20))
+    slow = {"scripted_step_seconds": 0.1, "scripted_save_every": 2}
+    async with victims.victim(database_url, tmp_path, scripted=slow) as zombie:
+        while (await at.tasks_of(db, job_id))[0].latents_step is None:
+            await asyncio.sleep(0.05)
+        zombie.process.send_signal(signal.SIGSTOP)
+        async with victims.victim(database_url, tmp_path, scripted=STEP) as heir:
+            await victims.all_final(db, timeout=30)
+            before = await at.job_of(db, job_id), await at.tasks_of(db, job_id)
+            files = await victims.referred(db)
+            zombie.process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(3.0)  # longer than what was left of its run
+            assert await zombie.stop() == 0
+            assert await heir.stop() == 0
+    job, tasks = await at.job_of(db, job_id), await at.tasks_of(db, job_id)
+    assert (job.revision, job.status) == (before[0].revision, JobStatus.SUCCEEDED)
+    assert (tasks[0].fence, tasks[0].finished_at) == (before[1][0].fence, before[1][0].finished_at)
+    assert set((await victims.times_finished(db)).values()) == {1}
+    assert await victims.referred(db) == files
+
+
+async def test_sigterm_lets_running_work_finish(db: Database, database_url: str, tmp_path: Path) -> None:
+    owner = await at.add_user(db)
+    job_id = await at.add_job(db, at.Order(owner_id=owner, steps=10))
+    scripted = {"scripted_step_seconds": 0.1}
+    async with victims.victim(database_url, tmp_path, scripted=scripted) as worker:
+        while (await at.job_of(db, job_id)).status is JobStatus.QUEUED:
+            await asyncio.sleep(0.05)
+        later = await at.add_job(db, at.Order(owner_id=owner))
+        assert await worker.stop() == 0
+    assert (await at.job_of(db, job_id)).status is JobStatus.SUCCEEDED
+    assert (await at.job_of(db, later)).status in (JobStatus.QUEUED, JobStatus.SUCCEEDED)
+
+
+async def test_sigterm_without_grace_gives_work_back_unharmed(
+    db: Database, database_url: str, tmp_path: Path
+) -> None:
+    owner = await at.add_user(db)
+    job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[hold_at=3]", steps=10))
+    async with victims.victim(database_url, tmp_path, settings={"stop_grace_seconds": 0.2}) as worker:
+        while not (await at.tasks_of(db, job_id))[0].stepped:
+            await asyncio.sleep(0.05)
+        assert await worker.stop() == 0
+    (task,) = await at.tasks_of(db, job_id)
+    assert (task.state, task.tries, task.deaths, task.fence) == (JobStatus.QUEUED, 0, 0, 2)
+    assert task.kind is TaskKind.IMAGE

@@ -1,0 +1,143 @@
+"""Processes to be killed, and a database that remembers what they did."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import signal
+import sys
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, text
+
+from store.database.sessions import Database
+from store.database.tables import FINAL, File, Job, Task
+from store.files.vault import Vault
+
+ROOT = Path(__file__).parents[2]
+QUICK = {
+    "lease_seconds": 1.0,
+    "heartbeat_seconds": 0.3,
+    "claim_poll_seconds": 0.2,
+    "sweep_seconds": 0.2,
+    "flush_seconds": 0.1,
+    "local_capacity": 3,
+}
+_MEMORY = (
+    "CREATE TABLE seen_revisions (job_id uuid, revision bigint)",
+    "CREATE TABLE seen_drafts (variant_id uuid)",
+    """CREATE FUNCTION remember_revision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' OR NEW.revision <> OLD.revision THEN
+    INSERT INTO seen_revisions VALUES (NEW.id, NEW.revision);
+  END IF;
+  RETURN NEW;
+END $$""",
+    """CREATE FUNCTION remember_draft() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.status = 'DRAFT' OR NEW.file_id IS DISTINCT FROM OLD.file_id THEN
+    INSERT INTO seen_drafts VALUES (NEW.id);
+  END IF;
+  RETURN NEW;
+END $$""",
+    "CREATE TRIGGER remember AFTER INSERT OR UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION remember_revision()",
+    "CREATE TRIGGER remember AFTER UPDATE ON variants FOR EACH ROW EXECUTE FUNCTION remember_draft()",
+)
+
+
+async def remember(db: Database) -> None:
+    """Let the database keep every revision of every job and every time that a variant was finished."""
+    async with db.begin() as session:
+        connection = await session.connection()
+        for statement in _MEMORY:
+            await connection.exec_driver_sql(statement)
+
+
+async def revision_gaps(db: Database) -> dict[uuid.UUID, list[int]]:
+    """Jobs whose committed revisions are not 1, 2, 3, …"""
+    async with db.session() as session:
+        rows = await session.execute(text("SELECT job_id, revision FROM seen_revisions ORDER BY revision"))
+    seen: dict[uuid.UUID, list[int]] = defaultdict(list)
+    for job_id, revision in rows:
+        seen[job_id].append(revision)
+    return {key: found for key, found in seen.items() if found != list(range(1, len(found) + 1))}
+
+
+async def times_finished(db: Database) -> Counter[uuid.UUID]:
+    """How often each variant was finished."""
+    async with db.session() as session:
+        rows = await session.scalars(text("SELECT variant_id FROM seen_drafts"))
+    return Counter(rows)
+
+
+async def all_final(db: Database, *, timeout: float) -> None:
+    """Wait until no job can change any more."""
+    async with asyncio.timeout(timeout):
+        while True:
+            async with db.session() as session:
+                open_ = await session.scalar(select(Job.id).where(Job.status.not_in(FINAL)).limit(1))
+            if open_ is None:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def referred(db: Database) -> set[str]:
+    """Every hash that a row refers to."""
+    async with db.session() as session:
+        files = await session.execute(select(File.sha256, File.thumbnail_256, File.thumbnail_512))
+        latents = await session.scalars(select(Task.latents).where(Task.latents.is_not(None)))
+    return {name for row in files for name in row} | {name for name in latents if name is not None}
+
+
+def on_disk(vault: Vault) -> set[str]:
+    """Every hash that is kept, each checked against its bytes."""
+    names = {stored.sha256 for stored in vault.stored()}
+    assert all(vault.is_sound(name) for name in names)
+    return names
+
+
+@dataclasses.dataclass
+class Victim:
+    """One running worker process."""
+
+    process: asyncio.subprocess.Process
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.terminate()
+        return await self.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def victim(database_url: str, folder: Path, **asked: Any) -> AsyncIterator[Victim]:
+    """A worker that is ready; killed at the end if it still runs."""
+    asked = {"database_url": database_url, "folder": str(folder), **asked}
+    asked["settings"] = {**QUICK, **asked.get("settings", {})}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.kills.worker",
+        json.dumps(asked),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    found = Victim(process)
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        assert line == b"ready\n", line
+        yield found
+    finally:
+        if process.returncode is None:
+            await found.kill()
+        await process.communicate()

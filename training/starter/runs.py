@@ -158,12 +158,19 @@ class Run:
         nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip)
         for optimizer in self.optimizers:
             optimizer.step()
-        keep = min(plan.average, (1 + self.step) / (10 + self.step))
+        self._move_average()
+        return {name: value.item() for name, value in losses.items()}
+
+    def _move_average(self) -> None:
+        """Follow the weights slowly, faster at both ends: early ones are poor, the last ones are best."""
+        plan, share = self.plan, min(self.plan.average, (1 + self.step) / (10 + self.step))
+        left = plan.steps - self.step
+        if left < plan.decay:
+            share = min(share, 1 - 1 / max(8, left / 3))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 if value.is_floating_point():
-                    self.average[name].lerp_(value, 1 - keep)
-        return {name: value.item() for name, value in losses.items()}
+                    self.average[name].lerp_(value, 1 - share)
 
     def _log(self, figures: Mapping[str, float], seconds: float) -> None:
         line: dict[str, Any] = {"step": self.step, "of": self.plan.steps}

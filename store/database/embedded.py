@@ -66,7 +66,13 @@ class Embedded:
         self.url = ""
         self._postgres = data_dir / "postgres"
         self._server_lock = _hold_server_lock(data_dir)
-        self._process = _supervisor(order)
+        try:
+            self._process = _supervisor(order)
+        except OSError as error:
+            os.close(self._server_lock)
+            raise EmbeddedUnavailable(
+                f"The private PostgreSQL cannot be started: {error}. {INSTEAD}"
+            ) from error
 
     @property
     def running(self) -> bool:
@@ -199,7 +205,8 @@ def _supervisor(order: Order) -> "subprocess.Popen[bytes]":
         **apart,
     )
     if process.stdin:
-        process.stdin.write(json.dumps(dataclasses.asdict(order)).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # it ended at once; its answer will be empty
+            process.stdin.write(json.dumps(dataclasses.asdict(order)).encode() + b"\n")
     return process
 
 

@@ -18,7 +18,9 @@ from typing import Any
 
 NOBODY = 65_534  # the uid that postgres runs as when we are root; initdb refuses a uid without a name
 ROLE = "likeness"
+LOG_BYTES = 8 << 20
 SOCKET_FILE = ".s.PGSQL.5432"
+PREFIX = "likeness-"
 TEMPORARY = None if os.name == "nt" else "/tmp"  # noqa: S108 - mkdtemp's; TMPDIR may be long, or closed to NOBODY
 SOCKET_BYTES = 100  # of a socket's whole path: the kernel's limit is 104 on macOS, 108 on Linux
 
@@ -58,9 +60,16 @@ class Place:
         """
         return str(cluster) if self.uid is None else "/proc/self/cwd"
 
-    def identity(self) -> dict[str, Any]:
-        """Arguments of Popen that make the child the user which owns the cluster."""
-        return {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
+    def child_options(self, lock: int) -> dict[str, Any]:
+        """Arguments of Popen for every program that touches the cluster.
+
+        It runs as the cluster's owner and inherits the lock, so that the lock is held as long as any of them lives.
+        It gets nothing of the server's environment: no PG* variable may redirect it, and its keys are not for it.
+        """
+        if os.name == "nt":
+            return {}
+        identity = {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
+        return {"pass_fds": (lock,), "env": {"PATH": os.defpath}, **identity}
 
     def give(self, path: str | pathlib.Path) -> None:
         """Let the user that `postgres` runs as own `path`."""
@@ -102,15 +111,19 @@ def is_ready(cluster: pathlib.Path, pid: int) -> bool:
     return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - line 8: status
 
 
-def remove_stale_pid(cluster: pathlib.Path) -> None:
-    """Forget the pid of a database that was killed. Only with the lock held, which proves that it is gone.
+def remove_traces(cluster: pathlib.Path) -> None:
+    """Forget a database that was killed: its pid and its temporary socket folder.
 
-    PostgreSQL would refuse to start as long as any process has that pid, and in a container some always has.
+    Only with the lock held, which proves that it is gone. PostgreSQL would refuse to start as long as any process has
+    that pid, and in a container some always has.
     """
+    lines = postmaster_lines(cluster)
+    if len(lines) > 4 and pathlib.Path(lines[4]).match(f"{TEMPORARY}/{PREFIX}*"):  # noqa: PLR2004 - line 5: the folder
+        shutil.rmtree(lines[4], ignore_errors=True)
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def initialize(place: Place) -> bool:
+def initialize(place: Place, lock: int) -> bool:
     """Make the cluster and its password unless they exist; True when made. Interrupted anywhere, it starts over."""
     if (place.cluster / "PG_VERSION").exists():
         _check_owner(place)
@@ -122,7 +135,7 @@ def initialize(place: Place) -> bool:
     place.give(growing)
     password = secrets.token_urlsafe(24)
     with _passed(place, password) as readable:
-        _initdb(place, growing, f"--pwfile={readable}")
+        _initdb(place, growing, lock, readable)
     _write_private(place.password, password)
     growing.rename(place.cluster)
     return True
@@ -141,12 +154,19 @@ def _check_owner(place: Place) -> None:
         )
 
 
-def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
+def _initdb(place: Place, cluster: pathlib.Path, lock: int, password_file: str) -> None:
     """C.UTF-8 from PostgreSQL itself, so order and case are equal on every system; scram for local users as well.
 
     Files are not synced here, which takes seconds: `sync_later` does it once the database is ready.
     """
-    command = [place.program("initdb"), "-D", place.data_argument(cluster), "-U", ROLE, *options]
+    command = [
+        place.program("initdb"),
+        "-D",
+        place.data_argument(cluster),
+        "-U",
+        ROLE,
+        f"--pwfile={password_file}",
+    ]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-sync", "--no-instructions"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--locale={_system_locale()}"]
     ended = subprocess.run(  # noqa: S603 - our own program, no shell
@@ -157,8 +177,7 @@ def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env=clean_environment(),
-        **place.identity(),
+        **place.child_options(lock),
     )
     if ended.returncode != 0:
         raise FailedStart(
@@ -166,7 +185,7 @@ def _initdb(place: Place, cluster: pathlib.Path, *options: str) -> None:
         )
 
 
-def sync_later(place: Place) -> "subprocess.Popen[bytes]":
+def sync_later(place: Place, lock: int) -> "subprocess.Popen[bytes]":
     """Write a new cluster's files to the disk, beside the running database."""
     return subprocess.Popen(  # noqa: S603 - our own program, no shell
         [place.program("initdb"), "--sync-only", "-D", place.data_argument(place.cluster)],
@@ -174,20 +193,26 @@ def sync_later(place: Place) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=clean_environment(),
-        **place.identity(),
+        **place.child_options(lock),
     )
-
-
-def clean_environment() -> dict[str, str] | None:
-    """Nothing of the server's: no PG* variable may redirect its database, and its keys are not for `postgres`."""
-    return None if os.name == "nt" else {"PATH": os.defpath}  # Windows' own libraries read theirs
 
 
 def last_words(text: str) -> str:
     """The last lines of a program's output, as one sentence's end."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " | ".join(lines[-3:]) or "it said nothing."
+
+
+def last_words_of(log: pathlib.Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        return last_words(file.read().decode(errors="replace"))
+
+
+def rotate(log: pathlib.Path) -> None:
+    """Keep at most one older log."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
 
 
 @contextlib.contextmanager
@@ -206,7 +231,7 @@ def socket_folder(place: Place) -> Iterator[pathlib.Path]:
             left.unlink()
         yield wanted
         return
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix="likeness-", dir=TEMPORARY))
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY))
     try:
         place.give(temporary)
         yield temporary
@@ -217,7 +242,7 @@ def socket_folder(place: Place) -> Iterator[pathlib.Path]:
 @contextlib.contextmanager
 def _passed(place: Place, password: str) -> Iterator[str]:
     """A file with the password that initdb may read, gone afterwards; arguments are visible to everybody."""
-    descriptor, path = tempfile.mkstemp(prefix="likeness-", dir=TEMPORARY)
+    descriptor, path = tempfile.mkstemp(prefix=PREFIX, dir=TEMPORARY)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{password}\n")

@@ -29,12 +29,12 @@ from typing import Any
 from store.database.embedded_cluster import (
     FailedStart,
     Place,
-    clean_environment,
     initialize,
     is_ready,
-    last_words,
+    last_words_of,
     postmaster_lines,
-    remove_stale_pid,
+    remove_traces,
+    rotate,
     socket_folder,
     sync_later,
     try_lock,
@@ -43,7 +43,6 @@ from store.database.embedded_cluster import (
 WINDOWS = os.name == "nt"
 POLL_S = 0.005
 WATCH_S = 0.25  # how soon a `postgres` that died by itself is noticed; the server's end is noticed at once
-LOG_BYTES = 8 << 20
 FAST_STOP_S = 60.0  # a fast shutdown writes a checkpoint
 IMMEDIATE_STOP_S = 10.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 10.0  # before a restart; doubled until one lived for CALM_S
@@ -87,9 +86,9 @@ class Order:
 
 def main() -> None:
     """Serve one order to the server's end. Exit status 0 after a clean stop, 1 otherwise."""
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for name in {"SIGTERM", "SIGINT", "SIGHUP"} & set(dir(signal)):
+        # Caught rather than ignored: that would be inherited, and a young `postgres` would not hear our SIGINT.
+        signal.signal(getattr(signal, name), lambda *_: None)
     order = Order(**json.loads(_first_line()))
     try:
         supervise(order)
@@ -105,9 +104,9 @@ def supervise(order: Order) -> None:
     """Lock, make, start, report, wait for the server's end, stop."""
     place = order.place()
     lock = _locked(place, order.lock_timeout_s)
-    made = initialize(place)
-    remove_stale_pid(place.cluster)
-    _rotate(place.log)
+    made = initialize(place, lock)
+    remove_traces(place.cluster)
+    rotate(place.log)
     with socket_folder(place) as folder:
         port = _free_port() if WINDOWS else 5432
         postgres = Postgres(place, _command(place, folder, port, order.settings), lock)
@@ -116,7 +115,7 @@ def supervise(order: Order) -> None:
             postgres.wait_ready(order.start_timeout_s)
             report({"socket": str(folder), "port": port, "pid": postgres.process.pid})
             if made and order.settings.get("fsync") != "off":
-                syncing = sync_later(place)
+                syncing = sync_later(place, lock)
             postgres.keep_running()
         finally:
             if syncing is not None:  # the kernel writes the rest
@@ -133,10 +132,7 @@ class Postgres:
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        """It inherits the lock, and on Linux it ends when this process is killed."""
-        options: dict[str, Any] = (
-            {} if WINDOWS else {"pass_fds": (self.lock,), "preexec_fn": _ending_with_parent()}
-        )
+        """On Linux it ends when this process is killed."""
         with os.fdopen(os.open(self.place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own program, no shell
                 self.command,
@@ -144,9 +140,8 @@ class Postgres:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=clean_environment(),
-                **options,
-                **self.place.identity(),
+                preexec_fn=_ending_with_parent(),  # noqa: PLW1509 - this process has no threads
+                **self.place.child_options(self.lock),
             )
 
     def wait_ready(self, timeout_s: float) -> None:
@@ -157,7 +152,7 @@ class Postgres:
         )
         if self.process.returncode is not None:
             raise FailedStart(
-                f"PostgreSQL ended at once. {self.place.log} says: {_last_words_of(self.place.log)}"
+                f"PostgreSQL ended at once. {self.place.log} says: {last_words_of(self.place.log)}"
             )
         if not ready:
             raise FailedStart(f"PostgreSQL was not ready within {timeout_s:g} s; read {self.place.log}.")
@@ -265,12 +260,6 @@ def _locked(place: Place, timeout_s: float) -> int:
     return descriptor
 
 
-def _rotate(log: pathlib.Path) -> None:
-    """Keep at most one older log."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_name(f"{log.name}.1"))
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -297,13 +286,3 @@ def _ending_with_parent() -> Callable[[], None] | None:
 
     prctl, death_signal = ctypes.CDLL(None).prctl, 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
     return functools.partial(prctl, death_signal, int(signal.SIGINT))
-
-
-def _last_words_of(log: pathlib.Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        return last_words(file.read().decode(errors="replace"))
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ class Watcher:
     """The droppable side of a run."""
 
     def __init__(self, *, watching: bool = False) -> None:
-        self.reports: list[Report] = []
+        self.reports: list[Any] = []
         self.stepped = asyncio.Event()
         self._watching = watching
 
@@ -93,9 +93,9 @@ class Bench:
 
     async def run(
         self, spec: Any, known: Known | None = None, until: Callable[[Event], bool] = lambda _event: False
-    ) -> list[Event]:
+    ) -> list[Any]:
         """Every durable event, up to and with the first for which `until` holds; then the run is dropped."""
-        events: list[Event] = []
+        events: list[Any] = []
         running = self.generator.run(spec, known or Known(), self.live)
         try:
             async for event in running:
@@ -107,7 +107,7 @@ class Bench:
         return events
 
 
-def known_call(events: list[Event], **changes: Any) -> Known:
+def known_call(events: list[Any], **changes: Any) -> Known:
     """What an executor would have committed of those events."""
     from generators.events import CallAccepted, CallEnded, CallIntended, CallUnknown
 
@@ -127,6 +127,6 @@ def known_call(events: list[Event], **changes: Any) -> Known:
     return Known(calls=(KnownCall(**{**facts, **changes}),) if facts else ())
 
 
-def kinds(events: list[Event]) -> list[str]:
+def kinds(events: list[Any]) -> list[str]:
     """The events' names, to be compared at a glance."""
     return [type(event).__name__ for event in events]

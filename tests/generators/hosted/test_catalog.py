@@ -4,6 +4,7 @@ import datetime
 import subprocess
 import sys
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,17 +13,24 @@ from generators.hosted.catalog import HostedCatalog, check
 from generators.hosted.entry import ratio_of
 from generators.hosted.settings import HostedSettings
 from generators.spec import Conditioning, ConditioningKind, FileRef
+from tests.peers.clock import VirtualTime
 from tests.peers.runs import Bench, kinds, spec
 
 TODAY = datetime.date(2026, 11, 20)
 FILE = FileRef(sha256="0" * 64, size=1, media_type="image/png")
 
 
-def _entry(key, **settings):
+def _unavailable(catalog: HostedCatalog, key: str, day: datetime.date = TODAY) -> str | None:
+    entry = catalog.get(key)
+    assert entry is not None
+    return catalog.unavailable(entry, day)
+
+
+def _entry(key: Any, **settings: Any) -> Any:
     return HostedCatalog(HostedSettings(**settings)).get(key)
 
 
-def test_every_key_is_used_once_and_every_successor_exists():
+def test_every_key_is_used_once_and_every_successor_exists() -> None:
     rows = [entry.model for entry in HostedCatalog(HostedSettings())]
     catalog = Catalog(rows)
     assert len(catalog) == len(rows)
@@ -38,7 +46,7 @@ def test_every_key_is_used_once_and_every_successor_exists():
      "flux-2-pro", "seedream-4.5", "sdxl", "gemini-nano-banana-2.1", "gemini-3-pro-image", "gpt-image-2.6-flare",
      "gpt-image-2.5-sunburst", "pexels", "sd-3.5-large", "leonardo-phoenix-1.0", "gpt-6-luna"],
 )  # fmt: skip
-def test_known_name_is_usable_with_its_key(key):
+def test_known_name_is_usable_with_its_key(key: Any) -> None:
     catalog = HostedCatalog(
         HostedSettings(
             openai_api_key="k",
@@ -48,7 +56,7 @@ def test_known_name_is_usable_with_its_key(key):
             pexels_api_key="k",
         )
     )
-    assert catalog.unavailable(catalog.get(key), TODAY) is None
+    assert _unavailable(catalog, key) is None
 
 
 @pytest.mark.parametrize(
@@ -59,16 +67,16 @@ def test_known_name_is_usable_with_its_key(key):
      ("imagen-3", "Imagen 3 was retired on 2026-08-17; use gemini-nano-banana-2.1."),
      ("imagen-4", "Imagen 4 was retired on 2026-08-17; use gemini-nano-banana-2.1.")],
 )  # fmt: skip
-def test_retired_name_is_refused_naming_its_successor(key, sentence):
+def test_retired_name_is_refused_naming_its_successor(key: Any, sentence: Any) -> None:
     catalog = HostedCatalog(HostedSettings(openai_api_key="k", gemini_api_key="k"))
-    assert catalog.unavailable(catalog.get(key), TODAY) == sentence
+    assert _unavailable(catalog, key) == sentence
 
 
-def test_model_with_a_date_to_come_is_used_until_that_day():
+def test_model_with_a_date_to_come_is_used_until_that_day() -> None:
     catalog = HostedCatalog(HostedSettings(openai_api_key="k"))
-    entry = catalog.get("gpt-image-1.5")
-    assert catalog.unavailable(entry, datetime.date(2026, 11, 30)) is None
-    assert "retired on 2026-12-01" in catalog.unavailable(entry, datetime.date(2026, 12, 1))
+    assert _unavailable(catalog, "gpt-image-1.5", datetime.date(2026, 11, 30)) is None
+    sentence = _unavailable(catalog, "gpt-image-1.5", datetime.date(2026, 12, 1))
+    assert sentence == "GPT Image 1.5 was retired on 2026-12-01; use gpt-image-2.5-sunburst."
 
 
 @pytest.mark.parametrize(
@@ -76,19 +84,19 @@ def test_model_with_a_date_to_come_is_used_until_that_day():
     [("gpt-image-2.6-flare", "OPENAI_API_KEY"), ("flux-1.1-pro", "REPLICATE_API_TOKEN"),
      ("recraft-v4", "RECRAFT_API_TOKEN"), ("gemini-nano-banana", "GEMINI_API_KEY"), ("pexels", "PEXELS_API_KEY")],
 )  # fmt: skip
-def test_missing_key_is_named_by_its_variable(key, variable):
+def test_missing_key_is_named_by_its_variable(key: Any, variable: Any) -> None:
     catalog = HostedCatalog(HostedSettings())
-    sentence = catalog.unavailable(catalog.get(key), TODAY)
+    sentence = _unavailable(catalog, key)
     assert sentence == f"{key} is not available. Check {variable} configuration"
 
 
-def test_recraft_goes_through_replicate_where_only_that_token_is_set():
+def test_recraft_goes_through_replicate_where_only_that_token_is_set() -> None:
     assert _entry("recraft-v3").provider is Provider.RECRAFT
     assert _entry("recraft-v3", replicate_api_token="r").provider is Provider.REPLICATE
     assert _entry("recraft-v3", replicate_api_token="r", recraft_api_token="x").provider is Provider.RECRAFT
 
 
-def test_operators_own_models_and_trained_versions_are_rows_too():
+def test_operators_own_models_and_trained_versions_are_rows_too() -> None:
     entry = _entry("me/lora:abc", replicate_models=("me/lora:abc",))
     assert (entry.wire, entry.provider) == ("me/lora:abc", Provider.REPLICATE)
     named = _entry("replicate:me/lora:abc")
@@ -96,12 +104,12 @@ def test_operators_own_models_and_trained_versions_are_rows_too():
     assert _entry("nothing") is None
 
 
-def test_text_model_is_openais_unless_an_endpoint_is_named():
+def test_text_model_is_openais_unless_an_endpoint_is_named() -> None:
     assert HostedCatalog(HostedSettings()).text_key() is None
     assert HostedCatalog(HostedSettings(openai_api_key="k")).text_key() == "gpt-6-luna"
     other = HostedCatalog(HostedSettings(text_base_url="http://127.0.0.1:1/v1", text_model="llama4"))
     assert other.text_key() == "llama4"
-    assert other.unavailable(other.get("llama4"), TODAY) is None
+    assert _unavailable(other, "llama4") is None
 
 
 GPT, FLUX, SCHNELL, V3 = "gpt-image-2.6-flare", "flux-2-pro", "flux-schnell", "recraft-v3"
@@ -134,7 +142,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case[0]}-{case[2][:12]}")
-def test_what_a_model_cannot_do_is_refused_naming_what_it_can(case):
+def test_what_a_model_cannot_do_is_refused_naming_what_it_can(case: Any) -> None:
     key, changes, words = case
     refusal = check(spec(key, **changes), _entry(key))
     assert refusal is not None
@@ -142,7 +150,7 @@ def test_what_a_model_cannot_do_is_refused_naming_what_it_can(case):
     assert words in refusal
 
 
-def test_what_it_can_do_is_not_refused():
+def test_what_it_can_do_is_not_refused() -> None:
     assert check(spec(GPT, width=2048, height=1152, quality="max", mask=FILE), _entry(GPT)) is None
     assert check(spec("sdxl", negative_prompt="x", guidance=7.0, steps=30), _entry("sdxl")) is None
     many = tuple(Conditioning(kind=ConditioningKind.IP_ADAPTER, file=FILE) for _ in range(40))
@@ -151,7 +159,7 @@ def test_what_it_can_do_is_not_refused():
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("case", REFUSED[:6], ids=lambda case: case[2][:12])
-async def test_refused_request_makes_no_call(time, case):
+async def test_refused_request_makes_no_call(time: VirtualTime, case: Any) -> None:
     key, changes, words = case
     bench = Bench(time, openai_api_key="k", openai_base_url="http://127.0.0.1:9/v1")
     events = await bench.run(spec(key, **changes))
@@ -159,7 +167,7 @@ async def test_refused_request_makes_no_call(time, case):
     assert words in events[0].words
 
 
-def test_estimate_grows_with_quality_area_and_references(time):
+def test_estimate_grows_with_quality_area_and_references(time: VirtualTime) -> None:
     bench = Bench(time)
     assert bench.generator.estimate(spec(GPT)) == Decimal("0.128")
     assert bench.generator.estimate(spec(GPT, quality="low")) == Decimal("0.012")
@@ -170,14 +178,14 @@ def test_estimate_grows_with_quality_area_and_references(time):
     assert bench.generator.estimate(spec("nothing")) == 0
 
 
-def test_ratio_is_the_closest_within_three_percent():
+def test_ratio_is_the_closest_within_three_percent() -> None:
     ratios = ("1:1", "16:9", "3:2")
     assert ratio_of(1344, 768, ratios) == "16:9"
     assert ratio_of(1000, 1000, ratios) == "1:1"
     assert ratio_of(1000, 300, ratios) is None
 
 
-def test_capabilities_say_who_takes_references():
+def test_capabilities_say_who_takes_references() -> None:
     takers = {
         entry.model.key
         for entry in HostedCatalog(HostedSettings())
@@ -187,7 +195,7 @@ def test_capabilities_say_who_takes_references():
     assert not {"flux-schnell", "recraft-v4", "sdxl"} & takers
 
 
-def test_clients_are_imported_on_first_use_only():
+def test_clients_are_imported_on_first_use_only() -> None:
     code = """
 import pkgutil, sys
 import generators.hosted

@@ -1,17 +1,20 @@
 """Gemini with the real client against its peer."""
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from generators.events import CallEnded, FailureKind
 from generators.spec import ConditioningKind
+from tests.peers.clock import VirtualTime
 from tests.peers.gemini import KEY, GeminiPeer, error
 from tests.peers.pictures import picture
 from tests.peers.runs import Bench, kinds, known_call, reference, spec
-from tests.peers.serving import HTML, serving
+from tests.peers.serving import HTML, Served, serving
 
 pytestmark = pytest.mark.asyncio
 MODEL = "gemini-nano-banana-2.1"
@@ -20,18 +23,18 @@ COST = Decimal("0.0363")  # 200 tokens in at $1.50, 1,200 out at $30 a million
 
 
 @pytest.fixture
-def peer():
+def peer() -> GeminiPeer:
     return GeminiPeer()
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: GeminiPeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(time, gemini_api_key=KEY, google_gemini_base_url=served.url)
     yield bench
     await bench.generator.close()
@@ -46,7 +49,9 @@ async def bench(served, time):
         ((3072, 4096), "3:4", "4K"),
     ],
 )
-async def test_picture_is_made_with_its_cost_from_usage(bench, peer, size, ratio, tier):
+async def test_picture_is_made_with_its_cost_from_usage(
+    bench: Bench, peer: GeminiPeer, size: Any, ratio: Any, tier: Any
+) -> None:
     events = await bench.run(spec(MODEL, width=size[0], height=size[1]))
     assert kinds(events) == MADE
     assert events[2] == CallEnded(key=events[0].key, succeeded=True, cost=COST)
@@ -55,7 +60,7 @@ async def test_picture_is_made_with_its_cost_from_usage(bench, peer, size, ratio
     assert (image["aspectRatio"], image["imageSize"]) == (ratio, tier)
 
 
-async def test_references_are_sent_base_image_first_up_to_fourteen(bench, peer):
+async def test_references_are_sent_base_image_first_up_to_fourteen(bench: Bench, peer: GeminiPeer) -> None:
     held = tuple(reference(bench.files.add(picture(8, 8 + at)), source_id=str(at)) for at in range(16))
     events = await bench.run(spec(MODEL, conditioning=held))
     assert len(peer.bills[0]["contents"][0]["parts"]) == 15
@@ -64,7 +69,9 @@ async def test_references_are_sent_base_image_first_up_to_fourteen(bench, peer):
 
 
 @pytest.mark.parametrize("reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "IMAGE_SAFETY"])
-async def test_blocked_prompt_is_rejected_content_though_it_is_http_200(bench, peer, reason):
+async def test_blocked_prompt_is_rejected_content_though_it_is_http_200(
+    bench: Bench, peer: GeminiPeer, reason: Any
+) -> None:
     peer.behave = [f"block:{reason}"]
     events = await bench.run(spec(MODEL))
     assert (events[-1].kind, events[-1].retryable) == (FailureKind.REJECTED_CONTENT, False)
@@ -73,14 +80,16 @@ async def test_blocked_prompt_is_rejected_content_though_it_is_http_200(bench, p
 
 
 @pytest.mark.parametrize("reason", ["IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "SAFETY"])
-async def test_blocked_picture_is_rejected_content_and_billed(bench, peer, reason):
+async def test_blocked_picture_is_rejected_content_and_billed(
+    bench: Bench, peer: GeminiPeer, reason: Any
+) -> None:
     peer.behave = [f"finish:{reason}"]
     events = await bench.run(spec(MODEL))
     assert (events[-1].kind, events[-2].cost) == (FailureKind.REJECTED_CONTENT, COST)
 
 
 @pytest.mark.parametrize("how", ["finish:NO_IMAGE", "finish:IMAGE_OTHER", "chat"])
-async def test_answer_without_a_picture_may_be_tried_again(bench, peer, how):
+async def test_answer_without_a_picture_may_be_tried_again(bench: Bench, peer: GeminiPeer, how: Any) -> None:
     peer.behave = [how]
     events = await bench.run(spec(MODEL))
     assert (events[-1].kind, events[-1].retryable) == (FailureKind.PROVIDER_DOWN, True)
@@ -88,7 +97,7 @@ async def test_answer_without_a_picture_may_be_tried_again(bench, peer, how):
     assert kinds(await bench.run(spec(MODEL), known_call(events))) == MADE
 
 
-async def test_half_a_picture_is_billed_and_not_made_again(bench, peer):
+async def test_half_a_picture_is_billed_and_not_made_again(bench: Bench, peer: GeminiPeer) -> None:
     peer.behave = ["half"]
     events = await bench.run(spec(MODEL))
     assert (events[-2].succeeded, events[-2].cost, events[-1].retryable) == (True, COST, False)
@@ -109,7 +118,9 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case[1])
-async def test_each_error_has_its_kind_and_is_sent_once(bench, served, peer, case):
+async def test_each_error_has_its_kind_and_is_sent_once(
+    bench: Bench, served: Served, peer: GeminiPeer, case: Any
+) -> None:
     status, name, kind, retryable = case
     served.faults.add(
         "answer", times=9, status=status, body=json.dumps(error(status, name, "It said no.", RETRY)).encode()
@@ -121,7 +132,9 @@ async def test_each_error_has_its_kind_and_is_sent_once(bench, served, peer, cas
     assert (served.faults.count("POST"), peer.bills) == (1, [])
 
 
-async def test_wrong_key_is_an_authentication_failure_though_it_is_http_400(served, time):
+async def test_wrong_key_is_an_authentication_failure_though_it_is_http_400(
+    served: Served, time: VirtualTime
+) -> None:
     bench = Bench(time, gemini_api_key="AIzaSyWrong-secret-key", google_gemini_base_url=served.url)
     events = await bench.run(spec(MODEL))
     await bench.generator.close()
@@ -130,7 +143,7 @@ async def test_wrong_key_is_an_authentication_failure_though_it_is_http_400(serv
 
 
 @pytest.mark.parametrize("kind", ["cut", "lost", "short"])
-async def test_lost_answer_is_unknown_and_never_sent_again(bench, served, kind):
+async def test_lost_answer_is_unknown_and_never_sent_again(bench: Bench, served: Served, kind: Any) -> None:
     served.faults.add(kind)
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
@@ -139,12 +152,12 @@ async def test_lost_answer_is_unknown_and_never_sent_again(bench, served, kind):
 
 
 @pytest.mark.parametrize("status", [200, 502])
-async def test_html_instead_of_json_is_unknown(bench, served, status):
+async def test_html_instead_of_json_is_unknown(bench: Bench, served: Served, status: Any) -> None:
     served.faults.add("answer", status=status, body=HTML, headers={"content-type": "text/html"})
     assert kinds(await bench.run(spec(MODEL))) == ["CallIntended", "CallUnknown", "Failed"]
 
 
-async def test_hanging_provider_times_out_as_unknown(served, time):
+async def test_hanging_provider_times_out_as_unknown(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, gemini_api_key=KEY, google_gemini_base_url=served.url, hosted_call_seconds=0.3)
     served.faults.add("hang")
     events = await bench.run(spec(MODEL))
@@ -152,7 +165,7 @@ async def test_hanging_provider_times_out_as_unknown(served, time):
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
 
 
-async def test_unreachable_provider_is_down_and_nothing_is_unknown(time):
+async def test_unreachable_provider_is_down_and_nothing_is_unknown(time: VirtualTime) -> None:
     bench = Bench(time, gemini_api_key=KEY, google_gemini_base_url="http://127.0.0.1:9")
     events = await bench.run(spec(MODEL))
     await bench.generator.close()

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,26 +12,30 @@ import pytest_asyncio
 from generators.events import CallEnded, CallIntended, Event, FailureKind, ImageMade
 from generators.generator import Known
 from generators.spec import DownloadSpec
+from tests.peers.clock import VirtualTime
 from tests.peers.gemini import KEY as GEMINI_KEY
 from tests.peers.gemini import GeminiPeer
 from tests.peers.openai import KEY, OpenAIPeer
 from tests.peers.replicate import TOKEN, ReplicatePeer
 from tests.peers.runs import Bench, kinds, known_call, spec
-from tests.peers.serving import serving
+from tests.peers.serving import Served, serving
 
 GPT, FLUX, NANO = "gpt-image-2.6-flare", "flux-schnell", "gemini-nano-banana-2.1"
-DOWN = {"status": 503, "body": b'{"error": {"message": "overloaded", "code": "server_is_overloaded"}}'}
+DOWN: dict[str, Any] = {
+    "status": 503,
+    "body": b'{"error": {"message": "overloaded", "code": "server_is_overloaded"}}',
+}
 
 
 @pytest.fixture
-def openai():
+def openai() -> Iterator[tuple[OpenAIPeer, Served]]:
     peer = OpenAIPeer()
     with serving(peer.app) as served:
         yield peer, served
 
 
 @pytest.fixture
-def replicate(time):
+def replicate(time: VirtualTime) -> Iterator[tuple[ReplicatePeer, Served]]:
     peer = ReplicatePeer(lambda: time.now)
     with serving(peer.app) as served:
         peer.base = served.url
@@ -37,14 +43,19 @@ def replicate(time):
 
 
 @pytest.fixture
-def gemini():
+def gemini() -> Iterator[tuple[GeminiPeer, Served]]:
     peer = GeminiPeer()
     with serving(peer.app) as served:
         yield peer, served
 
 
 @pytest.fixture
-def bench(openai, replicate, gemini, time):
+def bench(
+    openai: tuple[OpenAIPeer, Served],
+    replicate: tuple[ReplicatePeer, Served],
+    gemini: tuple[GeminiPeer, Served],
+    time: VirtualTime,
+) -> Bench:
     return Bench(
         time,
         openai_api_key=KEY,
@@ -57,13 +68,15 @@ def bench(openai, replicate, gemini, time):
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def closed(bench):
+async def closed(bench: Bench) -> AsyncIterator[None]:
     yield
     await bench.generator.close()
 
 
 @pytest.mark.asyncio
-async def test_fallback_models_are_tried_in_order_and_recorded(bench, openai, gemini):
+async def test_fallback_models_are_tried_in_order_and_recorded(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], gemini: tuple[GeminiPeer, Served]
+) -> None:
     openai[1].faults.add("answer", **DOWN)
     gemini[1].faults.add(
         "answer", status=429, body=b'{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}'
@@ -76,13 +89,15 @@ async def test_fallback_models_are_tried_in_order_and_recorded(bench, openai, ge
 
 
 @pytest.mark.asyncio
-async def test_model_that_answers_first_is_no_fallback(bench):
+async def test_model_that_answers_first_is_no_fallback(bench: Bench) -> None:
     events = await bench.run(spec(GPT, fallback_models=(FLUX,)))
     assert (events[-1].facts.model, events[-1].facts.fallback_from) == (GPT, None)
 
 
 @pytest.mark.asyncio
-async def test_all_failures_are_told_when_no_fallback_is_left(bench, openai, replicate):
+async def test_all_failures_are_told_when_no_fallback_is_left(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], replicate: tuple[ReplicatePeer, Served]
+) -> None:
     openai[1].faults.add("answer", **DOWN)
     replicate[1].faults.add("answer", method="POST", status=402, body=b'{"title": "Insufficient credit"}')
     events = await bench.run(spec(GPT, fallback_models=("dall-e-3", FLUX)))
@@ -95,7 +110,9 @@ async def test_all_failures_are_told_when_no_fallback_is_left(bench, openai, rep
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("how", ["blocked", "lost"])
-async def test_refused_content_and_unknown_calls_go_to_nobody_else(bench, openai, replicate, how):
+async def test_refused_content_and_unknown_calls_go_to_nobody_else(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], replicate: tuple[ReplicatePeer, Served], how: Any
+) -> None:
     if how == "lost":
         openai[1].faults.add("lost")
     else:
@@ -106,7 +123,9 @@ async def test_refused_content_and_unknown_calls_go_to_nobody_else(bench, openai
 
 
 @pytest.mark.asyncio
-async def test_breaker_opens_is_visible_and_leaves_other_providers_alone(bench, openai, time):
+async def test_breaker_opens_is_visible_and_leaves_other_providers_alone(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], time: VirtualTime
+) -> None:
     openai[1].faults.add("answer", times=60, **DOWN)
     for _second in range(60):  # sixty seconds of failures, one request each
         assert (await bench.run(spec(GPT)))[-1].kind is FailureKind.PROVIDER_DOWN
@@ -115,13 +134,16 @@ async def test_breaker_opens_is_visible_and_leaves_other_providers_alone(bench, 
     assert openai[1].faults.count("POST") < 15  # the others were not even sent
     seen = bench.generator.availability(GPT)
     assert not seen.available
+    assert seen.reason is not None
     assert seen.reason.startswith("OpenAI is given a rest for ")
     assert seen.reason.endswith("more seconds. overloaded")
     assert bench.generator.availability(FLUX).available
 
 
 @pytest.mark.asyncio
-async def test_breaker_recovers_with_one_trial(bench, openai, time):
+async def test_breaker_recovers_with_one_trial(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], time: VirtualTime
+) -> None:
     openai[1].faults.add("answer", times=5, **DOWN)
     for _ in range(5):
         await bench.run(spec(GPT))
@@ -134,7 +156,9 @@ async def test_breaker_recovers_with_one_trial(bench, openai, time):
 
 
 @pytest.mark.asyncio
-async def test_resting_provider_is_passed_over_for_the_fallback(bench, openai):
+async def test_resting_provider_is_passed_over_for_the_fallback(
+    bench: Bench, openai: tuple[OpenAIPeer, Served]
+) -> None:
     openai[1].faults.add("answer", times=5, **DOWN)
     for _ in range(5):
         await bench.run(spec(GPT))
@@ -143,7 +167,12 @@ async def test_resting_provider_is_passed_over_for_the_fallback(bench, openai):
 
 
 @pytest.mark.asyncio
-async def test_hundred_kills_never_bill_twice(bench, openai, replicate, gemini):
+async def test_hundred_kills_never_bill_twice(
+    bench: Bench,
+    openai: tuple[OpenAIPeer, Served],
+    replicate: tuple[ReplicatePeer, Served],
+    gemini: tuple[GeminiPeer, Served],
+) -> None:
     """Each run is dropped after a random event, or its connection is lost; the next goes on from what was kept."""
     chance = random.Random(7)
     paid = {GPT: openai, NANO: gemini, FLUX: replicate}
@@ -173,10 +202,10 @@ async def test_hundred_kills_never_bill_twice(bench, openai, replicate, gemini):
     assert sum(bills) <= 100
 
 
-def _countdown(left):
+def _countdown(left: Any) -> Any:
     remaining = left
 
-    def stop(_event):
+    def stop(_event: Any) -> Any:
         nonlocal remaining
         remaining -= 1
         return remaining <= 0
@@ -185,7 +214,7 @@ def _countdown(left):
 
 
 @pytest.mark.asyncio
-async def test_twenty_runs_at_once_keep_apart(bench, replicate):
+async def test_twenty_runs_at_once_keep_apart(bench: Bench, replicate: tuple[ReplicatePeer, Served]) -> None:
     seeds = range(20)
     runs = await asyncio.gather(*(bench.run(spec(FLUX, seed=seed)) for seed in seeds))
     assert [events[-1].facts.seed for events in runs] == list(seeds)
@@ -193,7 +222,7 @@ async def test_twenty_runs_at_once_keep_apart(bench, replicate):
 
 
 @pytest.mark.asyncio
-async def test_ledger_of_calls_adds_up(bench, openai):
+async def test_ledger_of_calls_adds_up(bench: Bench, openai: tuple[OpenAIPeer, Served]) -> None:
     total = Decimal(0)
     for quality in ("low", "high"):
         events = await bench.run(spec(GPT, quality=quality))
@@ -204,14 +233,14 @@ async def test_ledger_of_calls_adds_up(bench, openai):
 
 
 @pytest.mark.asyncio
-async def test_nothing_is_downloaded_and_unknown_models_fail(bench):
+async def test_nothing_is_downloaded_and_unknown_models_fail(bench: Bench) -> None:
     assert (await bench.run(DownloadSpec(model=GPT)))[0].kind is FailureKind.BAD_REQUEST
     assert "no hosted model" in (await bench.run(spec("nothing")))[0].words
     assert bench.generator.availability("nothing").reason == "nothing is no model of this server."
 
 
 @pytest.mark.asyncio
-async def test_model_without_its_key_fails_with_the_variable_to_set(time):
+async def test_model_without_its_key_fails_with_the_variable_to_set(time: VirtualTime) -> None:
     bare = Bench(time)
     events = await bare.run(spec(GPT))
     assert kinds(events) == ["Failed"]

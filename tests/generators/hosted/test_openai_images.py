@@ -1,7 +1,9 @@
 """OpenAI's images with the real client against its peer."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -9,10 +11,11 @@ import pytest_asyncio
 from generators.events import CallAccepted, CallEnded, CallUnknown, FailureKind, ImageMade, Previewed
 from generators.generator import Known
 from generators.spec import ConditioningKind
+from tests.peers.clock import VirtualTime
 from tests.peers.openai import KEY, OpenAIPeer
 from tests.peers.pictures import picture
 from tests.peers.runs import Bench, Watcher, kinds, known_call, reference, spec
-from tests.peers.serving import HTML, serving
+from tests.peers.serving import HTML, Served, serving
 
 pytestmark = pytest.mark.asyncio
 MODEL = "gpt-image-2.6-flare"
@@ -20,24 +23,24 @@ MADE = ["CallIntended", "CallAccepted", "CallEnded", "ImageMade"]
 
 
 @pytest.fixture
-def peer():
+def peer() -> OpenAIPeer:
     return OpenAIPeer()
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: OpenAIPeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(time, openai_api_key=KEY, openai_base_url=f"{served.url}/v1")
     yield bench
     await bench.generator.close()
 
 
-async def test_picture_is_made_with_its_cost_from_usage(bench, peer):
+async def test_picture_is_made_with_its_cost_from_usage(bench: Bench, peer: OpenAIPeer) -> None:
     events = await bench.run(spec(MODEL, quality="max", width=1536, height=864))
     assert kinds(events) == MADE
     intended, accepted, ended, made = events
@@ -53,7 +56,7 @@ async def test_picture_is_made_with_its_cost_from_usage(bench, peer):
     assert len(body["safety_identifier"]) == 64
 
 
-async def test_partial_pictures_become_previews_only_while_somebody_watches(bench):
+async def test_partial_pictures_become_previews_only_while_somebody_watches(bench: Bench) -> None:
     bench.live = Watcher(watching=True)
     events = await bench.run(spec(MODEL))
     previews = [report for report in bench.live.reports if isinstance(report, Previewed)]
@@ -61,7 +64,7 @@ async def test_partial_pictures_become_previews_only_while_somebody_watches(benc
     assert events[-1].facts.cost == Decimal("0.03606")  # each partial costs 100 tokens
 
 
-async def test_references_are_sent_base_image_first_up_to_the_limit(bench, peer):
+async def test_references_are_sent_base_image_first_up_to_the_limit(bench: Bench, peer: OpenAIPeer) -> None:
     held = [reference(bench.files.add(picture(8, 8 + at)), source_id=str(at)) for at in range(20)]
     events = await bench.run(spec(MODEL, conditioning=tuple(held)))
     made = events[-1]
@@ -70,7 +73,7 @@ async def test_references_are_sent_base_image_first_up_to_the_limit(bench, peer)
     assert {h.kind for h in made.facts.conditioning[1:]} == {ConditioningKind.REFERENCE_IMAGE}
 
 
-async def test_mask_limits_an_edit(bench, peer):
+async def test_mask_limits_an_edit(bench: Bench, peer: OpenAIPeer) -> None:
     base = bench.files.add(picture(64, 64))
     init = reference(base, ConditioningKind.INIT_IMAGE)
     events = await bench.run(
@@ -81,14 +84,14 @@ async def test_mask_limits_an_edit(bench, peer):
     assert events[-1].facts.conditioning[1].kind is ConditioningKind.INIT_IMAGE
 
 
-async def test_mask_of_another_size_is_refused_by_the_provider(bench):
+async def test_mask_of_another_size_is_refused_by_the_provider(bench: Bench) -> None:
     init = reference(bench.files.add(picture(64, 64)), ConditioningKind.INIT_IMAGE)
     events = await bench.run(spec(MODEL, conditioning=(init,), mask=bench.files.add(picture(32, 64))))
     assert events[-1].kind is FailureKind.BAD_REQUEST
     assert events[-2] == CallEnded(key=events[0].key, succeeded=False, cost=Decimal(0))
 
 
-async def test_reference_that_is_gone_is_a_bad_request_before_any_call(bench, served):
+async def test_reference_that_is_gone_is_a_bad_request_before_any_call(bench: Bench, served: Served) -> None:
     file = bench.files.add(picture())
     bench.files.kept.clear()
     events = await bench.run(spec(MODEL, conditioning=(reference(file),)))
@@ -97,7 +100,7 @@ async def test_reference_that_is_gone_is_a_bad_request_before_any_call(bench, se
     assert served.faults.requests == []
 
 
-def _error(status, kind, code, message="It said no."):
+def _error(status: Any, kind: Any, code: Any, message: Any = "It said no.") -> Any:
     import json
 
     body = json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}).encode()
@@ -124,7 +127,9 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case[1].value)
-async def test_each_error_has_its_kind_and_is_sent_once(bench, served, peer, case):
+async def test_each_error_has_its_kind_and_is_sent_once(
+    bench: Bench, served: Served, peer: OpenAIPeer, case: Any
+) -> None:
     answer, kind, retryable = case
     served.faults.add("answer", times=9, **answer)
     events = await bench.run(spec(MODEL))
@@ -135,14 +140,16 @@ async def test_each_error_has_its_kind_and_is_sent_once(bench, served, peer, cas
     assert peer.bills == []
 
 
-async def test_retry_after_is_kept(bench, served):
+async def test_retry_after_is_kept(bench: Bench, served: Served) -> None:
     served.faults.add(
         "answer", **_error(429, "requests", "rate_limit_exceeded"), headers={"retry-after": "17"}
     )
     assert (await bench.run(spec(MODEL)))[-1].retry_after == 17.0
 
 
-async def test_rate_limited_call_succeeds_when_it_is_run_again(bench, served, peer, time):
+async def test_rate_limited_call_succeeds_when_it_is_run_again(
+    bench: Bench, served: Served, peer: OpenAIPeer, time: VirtualTime
+) -> None:
     served.faults.add(
         "answer", **_error(429, "requests", "rate_limit_exceeded"), headers={"retry-after": "3"}
     )
@@ -155,7 +162,7 @@ async def test_rate_limited_call_succeeds_when_it_is_run_again(bench, served, pe
     assert len(peer.bills) == 1
 
 
-async def test_wrong_key_never_appears_in_the_words(served, time):
+async def test_wrong_key_never_appears_in_the_words(served: Served, time: VirtualTime) -> None:
     wrong = "sk-proj-very-secret-1234567890"
     bench = Bench(time, openai_api_key=wrong, openai_base_url=f"{served.url}/v1")
     events = await bench.run(spec(MODEL))
@@ -166,7 +173,9 @@ async def test_wrong_key_never_appears_in_the_words(served, time):
 
 
 @pytest.mark.parametrize("how", ["cut", "lost"])
-async def test_connection_cut_after_sending_is_unknown_and_never_sent_again(bench, served, peer, how):
+async def test_connection_cut_after_sending_is_unknown_and_never_sent_again(
+    bench: Bench, served: Served, peer: OpenAIPeer, how: Any
+) -> None:
     served.faults.add(how)
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
@@ -177,33 +186,33 @@ async def test_connection_cut_after_sending_is_unknown_and_never_sent_again(benc
     assert served.faults.count("POST") == 1
 
 
-async def test_half_a_stream_is_unknown(bench, served):
+async def test_half_a_stream_is_unknown(bench: Bench, served: Served) -> None:
     served.faults.add("short")
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallUnknown", "Failed"]
     assert events[-1].kind is FailureKind.OUTCOME_UNKNOWN
 
 
-async def test_stream_that_ends_without_a_picture_is_unknown(bench, peer):
+async def test_stream_that_ends_without_a_picture_is_unknown(bench: Bench, peer: OpenAIPeer) -> None:
     peer.behave = ["silent"]
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallUnknown", "Failed"]
 
 
-async def test_html_instead_of_a_stream_is_unknown(bench, served):
+async def test_html_instead_of_a_stream_is_unknown(bench: Bench, served: Served) -> None:
     served.faults.add("answer", status=200, body=HTML, headers={"content-type": "text/html"})
     events = await bench.run(spec(MODEL))
     assert isinstance(events[-2], CallUnknown)
     assert events[-1].kind is FailureKind.OUTCOME_UNKNOWN
 
 
-async def test_gateway_error_in_html_is_unknown(bench, served):
+async def test_gateway_error_in_html_is_unknown(bench: Bench, served: Served) -> None:
     served.faults.add("answer", status=502, body=HTML, headers={"content-type": "text/html"})
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
 
 
-async def test_hanging_provider_times_out_as_unknown(served, time):
+async def test_hanging_provider_times_out_as_unknown(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, openai_api_key=KEY, openai_base_url=f"{served.url}/v1", hosted_call_seconds=0.3)
     served.faults.add("hang")
     events = await bench.run(spec(MODEL))
@@ -212,7 +221,7 @@ async def test_hanging_provider_times_out_as_unknown(served, time):
     assert served.faults.count("POST") == 1
 
 
-async def test_unreachable_provider_is_down_and_nothing_is_unknown(time):
+async def test_unreachable_provider_is_down_and_nothing_is_unknown(time: VirtualTime) -> None:
     bench = Bench(time, openai_api_key=KEY, openai_base_url="http://127.0.0.1:9/v1")
     events = await bench.run(spec(MODEL))
     await bench.generator.close()
@@ -220,7 +229,9 @@ async def test_unreachable_provider_is_down_and_nothing_is_unknown(time):
     assert (events[-1].kind, events[-1].retryable) == (FailureKind.PROVIDER_DOWN, True)
 
 
-async def test_rejection_before_the_work_costs_nothing_and_after_it_the_estimate(bench, peer):
+async def test_rejection_before_the_work_costs_nothing_and_after_it_the_estimate(
+    bench: Bench, peer: OpenAIPeer
+) -> None:
     peer.behave = ["blocked", "blocked_output"]
     before = await bench.run(spec(MODEL))
     after = await bench.run(spec(MODEL))
@@ -229,7 +240,7 @@ async def test_rejection_before_the_work_costs_nothing_and_after_it_the_estimate
     assert after[-2].cost == after[0].estimate == Decimal("0.128")
 
 
-async def test_damaged_picture_is_billed_and_not_retried(bench, peer):
+async def test_damaged_picture_is_billed_and_not_retried(bench: Bench, peer: OpenAIPeer) -> None:
     peer.behave = ["damaged"]
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallEnded", "Failed"]
@@ -237,7 +248,7 @@ async def test_damaged_picture_is_billed_and_not_retried(bench, peer):
     assert not events[3].retryable
 
 
-async def test_cancel_closes_the_stream(bench, served, peer):
+async def test_cancel_closes_the_stream(bench: Bench, served: Served, peer: OpenAIPeer) -> None:
     served.faults.add("hang")
     task = asyncio.create_task(bench.run(spec(MODEL)))
     await served.faults.arrived()
@@ -248,10 +259,10 @@ async def test_cancel_closes_the_stream(bench, served, peer):
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3])
-async def test_restart_at_any_point_never_pays_twice(bench, peer, kept):
+async def test_restart_at_any_point_never_pays_twice(bench: Bench, peer: OpenAIPeer, kept: Any) -> None:
     seen = 0
 
-    def stop(_event):
+    def stop(_event: Any) -> Any:
         nonlocal seen
         seen += 1
         return seen == kept
@@ -263,13 +274,13 @@ async def test_restart_at_any_point_never_pays_twice(bench, peer, kept):
     assert not any(isinstance(event, CallEnded) for event in again)
 
 
-async def test_failed_call_of_an_earlier_run_does_not_stop_the_next(bench, served):
+async def test_failed_call_of_an_earlier_run_does_not_stop_the_next(bench: Bench, served: Served) -> None:
     served.faults.add("answer", **_error(503, "server_error", None))
     failed = await bench.run(spec(MODEL))
     assert kinds(await bench.run(spec(MODEL), known_call(failed))) == MADE
 
 
-async def test_moderation_names_what_it_flags_worst_first(bench):
+async def test_moderation_names_what_it_flags_worst_first(bench: Bench) -> None:
     verdict = await bench.generator.openai.moderate(
         "blood everywhere", [(picture(), bench.files.add(picture()))]
     )
@@ -277,11 +288,11 @@ async def test_moderation_names_what_it_flags_worst_first(bench):
     assert not (await bench.generator.openai.moderate("a fox")).flagged
 
 
-async def test_each_loop_has_its_own_client(served, time):
+async def test_each_loop_has_its_own_client(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, openai_api_key=KEY, openai_base_url=f"{served.url}/v1")
 
-    def elsewhere():
-        async def once():
+    def elsewhere() -> Any:
+        async def once() -> Any:
             events = await bench.run(spec(MODEL))
             await bench.generator.close()
             return events
@@ -294,7 +305,9 @@ async def test_each_loop_has_its_own_client(served, time):
     assert kinds(first) == kinds(second) == MADE
 
 
-async def test_proxy_of_the_environment_does_not_stand_before_loopback(bench, monkeypatch):
+async def test_proxy_of_the_environment_does_not_stand_before_loopback(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert kinds(await bench.run(spec(MODEL), Known())) == MADE
     assert isinstance((await bench.run(spec(MODEL)))[-1], ImageMade)

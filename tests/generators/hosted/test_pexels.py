@@ -1,37 +1,41 @@
 """Pexels against its peer."""
 
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
 import pytest
 import pytest_asyncio
 
 from generators.events import FailureKind, ImageMade
 from generators.hosted.failures import Trouble
+from tests.peers.clock import VirtualTime
 from tests.peers.pexels import KEY, PexelsPeer
 from tests.peers.runs import Bench, kinds, spec
-from tests.peers.serving import HTML, serving
+from tests.peers.serving import HTML, Served, serving
 
 pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture
-def peer():
+def peer() -> PexelsPeer:
     return PexelsPeer()
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: PexelsPeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         peer.base = served.url
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(time, pexels_api_key=KEY, pexels_base_url=f"{served.url}/v1")
     yield bench
     await bench.generator.close()
 
 
-async def test_search_is_kept_for_a_day(bench, peer, time):
+async def test_search_is_kept_for_a_day(bench: Bench, peer: PexelsPeer, time: VirtualTime) -> None:
     pexels = bench.generator.pexels
     found = await pexels.search("fox", first=3, orientation="square")
     assert [photo.id for photo in found] == [1, 2, 3]
@@ -44,7 +48,7 @@ async def test_search_is_kept_for_a_day(bench, peer, time):
     assert len(peer.searches) == 2
 
 
-async def test_photograph_comes_with_its_attribution_and_no_paid_call(bench):
+async def test_photograph_comes_with_its_attribution_and_no_paid_call(bench: Bench) -> None:
     events = await bench.run(spec("pexels", prompt="fox", width=1536, height=1024, seed=4))
     assert kinds(events) == ["ImageMade"]
     made = events[0]
@@ -63,13 +67,13 @@ async def test_photograph_comes_with_its_attribution_and_no_paid_call(bench):
     }
 
 
-async def test_one_photograph_can_be_fetched_by_its_number(bench):
+async def test_one_photograph_can_be_fetched_by_its_number(bench: Bench) -> None:
     photo = await bench.generator.pexels.photo(77)
     assert (photo.photographer, photo.width) == ("Ann 77", 4000)
     assert isinstance(await bench.generator.pexels.fetch(photo), ImageMade)
 
 
-async def test_query_without_results_fails(bench):
+async def test_query_without_results_fails(bench: Bench) -> None:
     events = await bench.run(spec("pexels", prompt="nothing"))
     assert (kinds(events), events[0].kind) == (["Failed"], FailureKind.BAD_REQUEST)
 
@@ -79,7 +83,7 @@ async def test_query_without_results_fails(bench):
     [(400, FailureKind.BAD_REQUEST), (401, FailureKind.AUTHENTICATION), (403, FailureKind.AUTHENTICATION),
      (404, FailureKind.BAD_REQUEST), (429, FailureKind.RATE_LIMITED), (500, FailureKind.PROVIDER_DOWN)],
 )  # fmt: skip
-async def test_each_status_has_its_kind(bench, served, status, kind):
+async def test_each_status_has_its_kind(bench: Bench, served: Served, status: Any, kind: Any) -> None:
     served.faults.add("answer", status=status, body=b'{"status": 0}', headers={"retry-after": "9"})
     with pytest.raises(Trouble) as caught:
         await bench.generator.pexels.search("fox")
@@ -87,7 +91,7 @@ async def test_each_status_has_its_kind(bench, served, status, kind):
 
 
 @pytest.mark.parametrize("kind", ["cut", "html"])
-async def test_broken_search_may_be_tried_again(bench, served, kind):
+async def test_broken_search_may_be_tried_again(bench: Bench, served: Served, kind: Any) -> None:
     if kind == "cut":
         served.faults.add("cut")
     else:
@@ -97,7 +101,7 @@ async def test_broken_search_may_be_tried_again(bench, served, kind):
     assert kinds(await bench.run(spec("pexels"))) == ["ImageMade"]
 
 
-async def test_wrong_key_is_refused(served, time):
+async def test_wrong_key_is_refused(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, pexels_api_key="wrong", pexels_base_url=f"{served.url}/v1")
     events = await bench.run(spec("pexels"))
     await bench.generator.close()

@@ -1,35 +1,38 @@
 """Recraft with the real client against its peer."""
 
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from generators.events import CallEnded, FailureKind
 from generators.spec import ConditioningKind
+from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
 from tests.peers.recraft import TOKEN, RecraftPeer
 from tests.peers.runs import Bench, kinds, known_call, reference, spec
-from tests.peers.serving import HTML, serving
+from tests.peers.serving import HTML, Served, serving
 
 pytestmark = pytest.mark.asyncio
 MADE = ["CallIntended", "CallAccepted", "CallEnded", "ImageMade"]
 
 
 @pytest.fixture
-def peer():
+def peer() -> RecraftPeer:
     return RecraftPeer()
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: RecraftPeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         peer.base = served.url
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(time, recraft_api_token=TOKEN, recraft_base_url=f"{served.url}/v1")
     yield bench
     await bench.generator.close()
@@ -40,7 +43,9 @@ async def bench(served, time):
     [("recraft-v4.1", {}), ("recraft-v4", {"width": 1344, "height": 768}), ("recraft-v4.1-flash", {}),
      ("recraft-v3", {"width": 1820, "height": 1024, "negative_prompt": "text"})],
 )  # fmt: skip
-async def test_picture_is_made_inline_and_billed_by_its_credits(bench, peer, model, changes):
+async def test_picture_is_made_inline_and_billed_by_its_credits(
+    bench: Bench, peer: RecraftPeer, model: Any, changes: Any
+) -> None:
     events = await bench.run(spec(model, seed=2**31 + 3, **changes))
     assert kinds(events) == MADE
     assert events[2] == CallEnded(key=events[0].key, succeeded=True, cost=Decimal("0.035"))
@@ -48,7 +53,7 @@ async def test_picture_is_made_inline_and_billed_by_its_credits(bench, peer, mod
     assert peer.bills[0]["response_format"] == "b64_json"
 
 
-async def test_refinement_goes_through_image_to_image(bench, peer):
+async def test_refinement_goes_through_image_to_image(bench: Bench, peer: RecraftPeer) -> None:
     init = reference(bench.files.add(picture()), ConditioningKind.INIT_IMAGE, weight=0.8)
     events = await bench.run(spec("recraft-v4", conditioning=(init,)))
     assert kinds(events) == MADE
@@ -56,21 +61,23 @@ async def test_refinement_goes_through_image_to_image(bench, peer):
     assert events[3].facts.conditioning[1].kind is ConditioningKind.INIT_IMAGE
 
 
-async def test_reference_is_no_input_of_recraft_and_the_prompt_holds_alone(bench, peer):
+async def test_reference_is_no_input_of_recraft_and_the_prompt_holds_alone(
+    bench: Bench, peer: RecraftPeer
+) -> None:
     held = (reference(bench.files.add(picture())),)
     events = await bench.run(spec("recraft-v4", conditioning=held))
     assert [h.kind for h in events[3].facts.conditioning] == [ConditioningKind.PROMPT]
     assert "image_url" not in peer.bills[0]
 
 
-async def test_link_that_is_sent_all_the_same_is_fetched_at_once(bench, peer):
+async def test_link_that_is_sent_all_the_same_is_fetched_at_once(bench: Bench, peer: RecraftPeer) -> None:
     peer.behave = ["url"]
     events = await bench.run(spec("recraft-v4"))
     assert kinds(events) == MADE
     assert events[3].data == picture(80, 80)
 
 
-async def test_half_a_picture_is_billed_and_not_made_again(bench, peer):
+async def test_half_a_picture_is_billed_and_not_made_again(bench: Bench, peer: RecraftPeer) -> None:
     peer.behave = ["half"]
     events = await bench.run(spec("recraft-v4"))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallEnded", "Failed"]
@@ -80,14 +87,16 @@ async def test_half_a_picture_is_billed_and_not_made_again(bench, peer):
 @pytest.mark.parametrize(
     ("how", "kind"), [("moderated", FailureKind.REJECTED_CONTENT), ("poor", FailureKind.OUT_OF_CREDIT)]
 )
-async def test_refusals_are_told_apart_by_their_words(bench, peer, how, kind):
+async def test_refusals_are_told_apart_by_their_words(
+    bench: Bench, peer: RecraftPeer, how: Any, kind: Any
+) -> None:
     peer.behave = [how]
     events = await bench.run(spec("recraft-v4"))
     assert (events[-1].kind, events[-2].cost) == (kind, Decimal(0))
     assert peer.bills == []
 
 
-async def test_wrong_token_is_an_authentication_failure(served, time):
+async def test_wrong_token_is_an_authentication_failure(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, recraft_api_token="wrong-token", recraft_base_url=f"{served.url}/v1")
     events = await bench.run(spec("recraft-v4"))
     await bench.generator.close()
@@ -97,7 +106,9 @@ async def test_wrong_token_is_an_authentication_failure(served, time):
 @pytest.mark.parametrize(
     ("status", "kind"), [(429, FailureKind.RATE_LIMITED), (500, FailureKind.PROVIDER_DOWN), (403, FailureKind.AUTHENTICATION)]
 )  # fmt: skip
-async def test_each_status_has_its_kind_and_is_sent_once(bench, served, status, kind):
+async def test_each_status_has_its_kind_and_is_sent_once(
+    bench: Bench, served: Served, status: Any, kind: Any
+) -> None:
     served.faults.add("answer", times=5, status=status, body=b'{"code": "x", "message": "No."}')
     events = await bench.run(spec("recraft-v4"))
     assert (kinds(events), events[-1].kind) == (["CallIntended", "CallEnded", "Failed"], kind)
@@ -106,7 +117,9 @@ async def test_each_status_has_its_kind_and_is_sent_once(bench, served, status, 
 
 
 @pytest.mark.parametrize("kind", ["cut", "lost", "short"])
-async def test_lost_answer_is_unknown_and_never_sent_again(bench, served, peer, kind):
+async def test_lost_answer_is_unknown_and_never_sent_again(
+    bench: Bench, served: Served, peer: RecraftPeer, kind: Any
+) -> None:
     served.faults.add(kind)
     events = await bench.run(spec("recraft-v4"))
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
@@ -115,12 +128,12 @@ async def test_lost_answer_is_unknown_and_never_sent_again(bench, served, peer, 
     assert served.faults.count("POST") == 1
 
 
-async def test_html_instead_of_json_is_unknown(bench, served):
+async def test_html_instead_of_json_is_unknown(bench: Bench, served: Served) -> None:
     served.faults.add("answer", status=200, body=HTML, headers={"content-type": "text/html"})
     assert kinds(await bench.run(spec("recraft-v4"))) == ["CallIntended", "CallUnknown", "Failed"]
 
 
-async def test_style_is_made_of_one_to_five_pictures(bench, peer):
+async def test_style_is_made_of_one_to_five_pictures(bench: Bench, peer: RecraftPeer) -> None:
     files = [(picture(), "image/png")] * 3
     assert await bench.generator.recraft.make_style("digital_illustration", files) == "style-1"
     assert peer.styles == [["file1", "file2", "file3"]]

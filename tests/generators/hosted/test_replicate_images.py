@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,10 +13,11 @@ from generators.events import CallAccepted, CallEnded, FailureKind, Phase, Stepp
 from generators.generator import Known, KnownCall
 from generators.hosted.calls import RELEASED
 from generators.spec import ConditioningKind
+from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
 from tests.peers.replicate import HOUR, SDXL, TOKEN, ReplicatePeer
 from tests.peers.runs import Bench, kinds, known_call, reference, spec
-from tests.peers.serving import HTML, serving
+from tests.peers.serving import HTML, Served, serving
 
 pytestmark = pytest.mark.asyncio
 MODEL = "flux-schnell"
@@ -22,19 +25,19 @@ MADE = ["CallIntended", "CallAccepted", "CallEnded", "ImageMade"]
 
 
 @pytest.fixture
-def peer(time):
+def peer(time: VirtualTime) -> ReplicatePeer:
     return ReplicatePeer(lambda: time.now)
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: ReplicatePeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         peer.base = served.url
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(
         time,
         replicate_api_token=TOKEN,
@@ -45,7 +48,9 @@ async def bench(served, time):
     await bench.generator.close()
 
 
-async def test_picture_is_made_watched_and_fetched_at_once(bench, peer, served):
+async def test_picture_is_made_watched_and_fetched_at_once(
+    bench: Bench, peer: ReplicatePeer, served: Served
+) -> None:
     events = await bench.run(spec(MODEL, seed=2**40 + 5))
     assert kinds(events) == MADE
     intended, accepted, ended, made = events
@@ -82,7 +87,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "changes", "cost"), CASES)
-async def test_every_model_sends_inputs_that_its_form_takes(bench, peer, model, changes, cost):
+async def test_every_model_sends_inputs_that_its_form_takes(
+    bench: Bench, peer: ReplicatePeer, model: Any, changes: Any, cost: Any
+) -> None:
     events = await bench.run(spec(model, **changes))
     if cost is None:  # the peer's form of SDXL knows no aspect ratio: the words say which field was refused
         assert events[-1].kind is FailureKind.BAD_REQUEST
@@ -94,7 +101,9 @@ async def test_every_model_sends_inputs_that_its_form_takes(bench, peer, model, 
     assert (events[3].facts.seed is None) == ("seed" not in peer.predictions["p0000"]["input"])
 
 
-async def test_references_go_inline_or_by_upload_and_the_facts_say_which(bench, peer):
+async def test_references_go_inline_or_by_upload_and_the_facts_say_which(
+    bench: Bench, peer: ReplicatePeer
+) -> None:
     small, large = picture(32, 32), picture(8, 8) + b"\0" * 300_000
     held = (
         reference(bench.files.add(small), source_id="a"),
@@ -108,14 +117,16 @@ async def test_references_go_inline_or_by_upload_and_the_facts_say_which(bench, 
     assert events[2].cost == Decimal("0.06")
 
 
-async def test_model_without_references_is_held_by_the_prompt_alone(bench, peer):
+async def test_model_without_references_is_held_by_the_prompt_alone(
+    bench: Bench, peer: ReplicatePeer
+) -> None:
     held = (reference(bench.files.add(picture())),)
     events = await bench.run(spec(MODEL, conditioning=held))
     assert [h.kind for h in events[-1].facts.conditioning] == [ConditioningKind.PROMPT]
     assert "input_image" not in peer.predictions["p0000"]["input"]
 
 
-async def test_image_to_image_says_how_much_is_kept(bench, peer):
+async def test_image_to_image_says_how_much_is_kept(bench: Bench, peer: ReplicatePeer) -> None:
     init = reference(bench.files.add(picture()), ConditioningKind.INIT_IMAGE, weight=0.7)
     events = await bench.run(spec("sdxl", conditioning=(init,), steps=20))
     assert peer.predictions["p0000"]["input"]["prompt_strength"] == 0.3
@@ -133,7 +144,9 @@ ENDS = [
 
 
 @pytest.mark.parametrize("case", ENDS, ids=lambda case: case[0])
-async def test_each_bad_end_has_its_kind(bench, peer, served, case):
+async def test_each_bad_end_has_its_kind(
+    bench: Bench, peer: ReplicatePeer, served: Served, case: Any
+) -> None:
     how, kind, retryable, cost = case
     peer.behave = [how]
     events = await bench.run(spec(MODEL))
@@ -143,7 +156,7 @@ async def test_each_bad_end_has_its_kind(bench, peer, served, case):
     assert served.faults.count("POST") == 1
 
 
-def _problem(status, title, detail, **extra):
+def _problem(status: Any, title: Any, detail: Any, **extra: Any) -> Any:
     body = json.dumps({"title": title, "detail": detail, "status": status, **extra}).encode()
     return {"status": status, "body": body}
 
@@ -168,7 +181,9 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case[1])
-async def test_each_refusal_has_its_kind_and_is_sent_once(bench, served, peer, case):
+async def test_each_refusal_has_its_kind_and_is_sent_once(
+    bench: Bench, served: Served, peer: ReplicatePeer, case: Any
+) -> None:
     answer, kind, retryable = case
     served.faults.add("answer", times=9, method="POST", **answer)
     events = await bench.run(spec(MODEL))
@@ -180,7 +195,7 @@ async def test_each_refusal_has_its_kind_and_is_sent_once(bench, served, peer, c
     assert peer.predictions == {}
 
 
-async def test_retry_after_header_which_the_client_drops_is_kept(bench, served):
+async def test_retry_after_header_which_the_client_drops_is_kept(bench: Bench, served: Served) -> None:
     refusal = _problem(429, "Throttled", "wait", retry_after=10)
     served.faults.add("answer", method="POST", **refusal, headers={"retry-after": "30"})
     assert (await bench.run(spec(MODEL)))[-1].retry_after == 30.0
@@ -191,7 +206,7 @@ async def test_retry_after_header_which_the_client_drops_is_kept(bench, served):
     assert kinds(await bench.run(spec(MODEL))) == MADE
 
 
-async def test_polling_outlives_faults_of_every_kind(bench, served, time):
+async def test_polling_outlives_faults_of_every_kind(bench: Bench, served: Served, time: VirtualTime) -> None:
     served.faults.add("answer", method="GET", path="/predictions/", status=503, body=b"{}")
     served.faults.add("answer", method="GET", path="/predictions/", status=200, body=HTML)
     served.faults.add("cut", method="GET", path="/predictions/")
@@ -203,7 +218,9 @@ async def test_polling_outlives_faults_of_every_kind(bench, served, time):
     assert 45.0 in time.slept
 
 
-async def test_polling_that_fails_for_long_leaves_the_call_open_to_go_on_later(bench, served, peer):
+async def test_polling_that_fails_for_long_leaves_the_call_open_to_go_on_later(
+    bench: Bench, served: Served, peer: ReplicatePeer
+) -> None:
     served.faults.add("answer", times=20, method="GET", path="/predictions/", status=503, body=b"{}")
     events = await bench.run(spec(MODEL, fallback_models=("flux-1.1-pro",)))
     assert kinds(events) == ["CallIntended", "CallAccepted", "Failed"]  # no fallback: the call still runs
@@ -214,7 +231,9 @@ async def test_polling_that_fails_for_long_leaves_the_call_open_to_go_on_later(b
     assert len(peer.predictions) == 1
 
 
-async def test_prediction_that_never_ends_is_canceled_and_billed(served, peer, time):
+async def test_prediction_that_never_ends_is_canceled_and_billed(
+    served: Served, peer: ReplicatePeer, time: VirtualTime
+) -> None:
     bench = Bench(time, replicate_api_token=TOKEN, replicate_base_url=served.url, hosted_poll_seconds=60.0)
     peer.behave = ["never"]
     events = await bench.run(spec(MODEL))
@@ -224,16 +243,21 @@ async def test_prediction_that_never_ends_is_canceled_and_billed(served, peer, t
 
 
 @pytest.mark.parametrize("kept", [2, 3])
-async def test_restart_after_the_id_goes_on_polling(bench, peer, served, kept):
-    seen = []
-    events = await bench.run(spec(MODEL), until=lambda e: seen.append(e) or len(seen) == kept)
+async def test_restart_after_the_id_goes_on_polling(
+    bench: Bench, peer: ReplicatePeer, served: Served, kept: Any
+) -> None:
+    left = iter(range(kept))
+    next(left)
+    events = await bench.run(spec(MODEL), until=lambda _e: next(left, None) is None)
     again = await bench.run(spec(MODEL), known_call(events))
     assert kinds(again) == (["CallEnded", "ImageMade"] if kept == 2 else ["ImageMade"])
     assert served.faults.count("POST") == 1
     assert len(peer.predictions) == 1
 
 
-async def test_lost_answer_is_found_again_by_listing(bench, peer, served):
+async def test_lost_answer_is_found_again_by_listing(
+    bench: Bench, peer: ReplicatePeer, served: Served
+) -> None:
     served.faults.add("lost", method="POST")
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallUnknown", "CallAccepted", "CallEnded", "ImageMade"]
@@ -241,7 +265,9 @@ async def test_lost_answer_is_found_again_by_listing(bench, peer, served):
     assert len(peer.predictions) == 1
 
 
-async def test_restart_between_intent_and_id_finds_the_call(bench, peer, served):
+async def test_restart_between_intent_and_id_finds_the_call(
+    bench: Bench, peer: ReplicatePeer, served: Served
+) -> None:
     others = [await bench.run(spec(MODEL, seed=seed)) for seed in (1, 2, 3, 4, 5)]
     assert all(kinds(other) == MADE for other in others)
     events = await bench.run(spec(MODEL, seed=99), until=lambda e: isinstance(e, CallAccepted))
@@ -254,7 +280,9 @@ async def test_restart_between_intent_and_id_finds_the_call(bench, peer, served)
     assert len(peer.predictions) == 6
 
 
-async def test_call_that_never_arrived_stays_unknown_after_fifteen_minutes(bench, served, peer, time):
+async def test_call_that_never_arrived_stays_unknown_after_fifteen_minutes(
+    bench: Bench, served: Served, peer: ReplicatePeer, time: VirtualTime
+) -> None:
     began = time.now
     served.faults.add("cut", method="POST")
     events = await bench.run(spec(MODEL, fallback_models=("flux-1.1-pro",)))
@@ -266,27 +294,29 @@ async def test_call_that_never_arrived_stays_unknown_after_fifteen_minutes(bench
     assert served.faults.count("POST") == 1
 
 
-async def test_call_of_another_variant_is_never_taken_for_the_lost_one(bench, served):
+async def test_call_of_another_variant_is_never_taken_for_the_lost_one(bench: Bench, served: Served) -> None:
     await bench.run(spec(MODEL, seed=1))
     served.faults.add("cut", method="POST")
     events = await bench.run(spec(MODEL, seed=1))
     assert events[-1].kind is FailureKind.OUTCOME_UNKNOWN
 
 
-async def test_lost_call_of_a_model_without_seed_is_not_guessed(bench, served):
+async def test_lost_call_of_a_model_without_seed_is_not_guessed(bench: Bench, served: Served) -> None:
     served.faults.add("lost", method="POST")
     events = await bench.run(spec("seedream-4.5", width=2048, height=2048))
     assert events[-1].kind is FailureKind.OUTCOME_UNKNOWN
 
 
-async def test_html_instead_of_json_is_unknown_until_found(bench, served, peer):
+async def test_html_instead_of_json_is_unknown_until_found(
+    bench: Bench, served: Served, peer: ReplicatePeer
+) -> None:
     served.faults.add("answer", method="POST", status=200, body=HTML, headers={"content-type": "text/html"})
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
     assert peer.predictions == {}
 
 
-async def test_hanging_create_times_out_as_unknown(served, time):
+async def test_hanging_create_times_out_as_unknown(served: Served, time: VirtualTime) -> None:
     bench = Bench(time, replicate_api_token=TOKEN, replicate_base_url=served.url, hosted_send_seconds=0.3)
     served.faults.add("hang", method="POST")
     events = await bench.run(spec(MODEL))
@@ -294,10 +324,10 @@ async def test_hanging_create_times_out_as_unknown(served, time):
     assert kinds(events) == ["CallIntended", "CallUnknown", "Failed"]
 
 
-async def _until_accepted(bench):
+async def _until_accepted(bench: Bench) -> Any:
     accepted = asyncio.Event()
 
-    def see(event):
+    def see(event: Any) -> Any:
         if isinstance(event, CallAccepted):
             accepted.set()
         return False
@@ -307,7 +337,7 @@ async def _until_accepted(bench):
     return task
 
 
-async def test_cancel_tells_replicate(bench, peer):
+async def test_cancel_tells_replicate(bench: Bench, peer: ReplicatePeer) -> None:
     peer.behave = ["never"]
     task = await _until_accepted(bench)
     await bench.live.stepped.wait()
@@ -317,7 +347,7 @@ async def test_cancel_tells_replicate(bench, peer):
     assert peer.canceled == ["p0000"]
 
 
-async def test_release_leaves_the_call_running(bench, peer):
+async def test_release_leaves_the_call_running(bench: Bench, peer: ReplicatePeer) -> None:
     peer.behave = ["never"]
     task = await _until_accepted(bench)
     await bench.live.stepped.wait()
@@ -327,7 +357,9 @@ async def test_release_leaves_the_call_running(bench, peer):
     assert peer.canceled == []
 
 
-async def test_cancel_while_sending_still_tells_replicate(bench, peer, served, time):
+async def test_cancel_while_sending_still_tells_replicate(
+    bench: Bench, peer: ReplicatePeer, served: Served, time: VirtualTime
+) -> None:
     task = asyncio.create_task(bench.run(spec(MODEL)))
     await served.faults.arrived()
     task.cancel()
@@ -336,7 +368,7 @@ async def test_cancel_while_sending_still_tells_replicate(bench, peer, served, t
     assert list(peer.predictions) == peer.canceled or peer.predictions == {}
 
 
-async def test_half_a_picture_leaves_the_call_open(bench, peer):
+async def test_half_a_picture_leaves_the_call_open(bench: Bench, peer: ReplicatePeer) -> None:
     peer.behave = ["half"]
     events = await bench.run(spec(MODEL))
     assert kinds(events) == ["CallIntended", "CallAccepted", "Failed"]
@@ -345,7 +377,7 @@ async def test_half_a_picture_leaves_the_call_open(bench, peer):
     assert kinds(await bench.run(spec(MODEL), known_call(events))) == ["CallEnded", "ImageMade"]
 
 
-async def test_deleted_result_is_billed_and_not_made_again(bench, peer):
+async def test_deleted_result_is_billed_and_not_made_again(bench: Bench, peer: ReplicatePeer) -> None:
     peer.behave = ["gone"]
     events = await bench.run(spec(MODEL, fallback_models=("flux-1.1-pro",)))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallEnded", "Failed"]
@@ -353,7 +385,9 @@ async def test_deleted_result_is_billed_and_not_made_again(bench, peer):
     assert not events[3].retryable
 
 
-async def test_links_die_after_an_hour_and_ours_live(bench, peer, time):
+async def test_links_die_after_an_hour_and_ours_live(
+    bench: Bench, peer: ReplicatePeer, time: VirtualTime
+) -> None:
     events = await bench.run(spec(MODEL))
     kept = events[-1].data
     for _hour in range(24):
@@ -365,11 +399,13 @@ async def test_links_die_after_an_hour_and_ours_live(bench, peer, time):
     assert "http" not in repr(events[-1].facts)
 
 
-async def test_token_never_travels_to_where_results_lie(bench, peer):
+async def test_token_never_travels_to_where_results_lie(bench: Bench, peer: ReplicatePeer) -> None:
     assert kinds(await bench.run(spec(MODEL))) == MADE  # the peer refuses a delivery that carries it
 
 
-async def test_webhook_makes_the_next_look_happen_at_once(served, peer, time):
+async def test_webhook_makes_the_next_look_happen_at_once(
+    served: Served, peer: ReplicatePeer, time: VirtualTime
+) -> None:
     bench = Bench(
         time,
         replicate_api_token=TOKEN,
@@ -393,14 +429,16 @@ async def test_webhook_makes_the_next_look_happen_at_once(served, peer, time):
     assert not bench.generator.nudge("p0000")
 
 
-async def test_call_of_a_model_that_is_not_asked_for_any_more_is_still_seen_through(bench, peer):
+async def test_call_of_a_model_that_is_not_asked_for_any_more_is_still_seen_through(
+    bench: Bench, peer: ReplicatePeer
+) -> None:
     events = await bench.run(spec("flux-1.1-pro"), until=lambda e: isinstance(e, CallAccepted))
     again = await bench.run(spec(MODEL), known_call(events))
     assert kinds(again) == ["CallEnded", "ImageMade"]
     assert (again[-1].facts.model, again[-1].facts.fallback_from) == ("flux-1.1-pro", MODEL)
 
 
-async def test_unknown_prediction_fails_without_a_new_call(bench, served):
+async def test_unknown_prediction_fails_without_a_new_call(bench: Bench, served: Served) -> None:
     call = KnownCall(key="01a1d3f8c400-00", provider="REPLICATE", model=MODEL, provider_id="nothing")
     events = await bench.run(spec(MODEL), Known(calls=(call,)))
     assert kinds(events) == ["Failed"]

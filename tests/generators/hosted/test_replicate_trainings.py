@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import json
 import time as real_time
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,32 +15,33 @@ import pytest_asyncio
 from generators.events import AdapterMade, CallAccepted, FailureKind, Phase
 from generators.hosted.replicate_wire import BadSignature, progress, verified_webhook
 from generators.spec import TrainingImage, TrainingSpec
+from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
 from tests.peers.replicate import TOKEN, ReplicatePeer, archive, safetensors
 from tests.peers.runs import Bench, kinds, known_call
-from tests.peers.serving import serving
+from tests.peers.serving import Served, serving
 
 
 @pytest.fixture
-def peer(time):
+def peer(time: VirtualTime) -> ReplicatePeer:
     return ReplicatePeer(lambda: time.now)
 
 
 @pytest.fixture
-def served(peer):
+def served(peer: ReplicatePeer) -> Iterator[Served]:
     with serving(peer.app) as served:
         peer.base = served.url
         yield served
 
 
 @pytest_asyncio.fixture
-async def bench(served, time):
+async def bench(served: Served, time: VirtualTime) -> AsyncIterator[Bench]:
     bench = Bench(time, replicate_api_token=TOKEN, replicate_base_url=served.url)
     yield bench
     await bench.generator.close()
 
 
-def _spec(bench):
+def _spec(bench: Bench) -> Any:
     images = tuple(
         TrainingImage(file=bench.files.add(picture(8, 8 + at)), caption="a fox" if at else None)
         for at in range(3)
@@ -49,7 +52,7 @@ def _spec(bench):
 
 
 @pytest.mark.asyncio
-async def test_adapter_is_trained_into_a_new_private_model(bench, peer):
+async def test_adapter_is_trained_into_a_new_private_model(bench: Bench, peer: ReplicatePeer) -> None:
     events = await bench.run(_spec(bench))
     assert kinds(events) == ["CallIntended", "CallAccepted", "CallEnded", "AdapterMade"]
     made = events[-1]
@@ -71,7 +74,7 @@ async def test_adapter_is_trained_into_a_new_private_model(bench, peer):
 
 
 @pytest.mark.asyncio
-async def test_lost_training_is_found_by_its_zip(bench, peer, served):
+async def test_lost_training_is_found_by_its_zip(bench: Bench, peer: ReplicatePeer, served: Served) -> None:
     served.faults.add("lost", method="POST", path="/trainings")
     events = await bench.run(_spec(bench))
     assert kinds(events) == ["CallIntended", "CallUnknown", "CallAccepted", "CallEnded", "AdapterMade"]
@@ -79,14 +82,14 @@ async def test_lost_training_is_found_by_its_zip(bench, peer, served):
 
 
 @pytest.mark.asyncio
-async def test_restart_goes_on_polling(bench, peer):
+async def test_restart_goes_on_polling(bench: Bench, peer: ReplicatePeer) -> None:
     events = await bench.run(_spec(bench), until=lambda e: isinstance(e, CallAccepted))
     assert kinds(await bench.run(_spec(bench), known_call(events))) == ["CallEnded", "AdapterMade"]
     assert len(peer.trainings) == 1
 
 
 @pytest.mark.asyncio
-async def test_failed_training_is_billed_as_estimated(bench, peer):
+async def test_failed_training_is_billed_as_estimated(bench: Bench, peer: ReplicatePeer) -> None:
     peer.behave = ["failed"]
     events = await bench.run(_spec(bench))
     assert (events[-1].kind, events[-1].retryable) == (FailureKind.PROVIDER_DOWN, True)
@@ -94,7 +97,9 @@ async def test_failed_training_is_billed_as_estimated(bench, peer):
 
 
 @pytest.mark.asyncio
-async def test_trouble_before_the_training_costs_nothing_and_is_not_unknown(bench, peer, served):
+async def test_trouble_before_the_training_costs_nothing_and_is_not_unknown(
+    bench: Bench, peer: ReplicatePeer, served: Served
+) -> None:
     for path in ("/files", "/models"):
         served.faults.add("cut", method="POST", path=path)
         events = await bench.run(_spec(bench))
@@ -107,7 +112,7 @@ async def test_trouble_before_the_training_costs_nothing_and_is_not_unknown(benc
 @pytest.mark.parametrize(
     "data", [b"no tar", archive({"readme.txt": b"x"}), archive({"lora.safetensors": safetensors()[:-4]})]
 )
-async def test_damaged_weights_make_no_adapter(bench, peer, data):
+async def test_damaged_weights_make_no_adapter(bench: Bench, peer: ReplicatePeer, data: Any) -> None:
     peer.weights = data
     events = await bench.run(_spec(bench))
     assert events[-1].kind is FailureKind.PROVIDER_DOWN
@@ -127,14 +132,14 @@ async def test_damaged_weights_make_no_adapter(bench, peer, data):
         (None, None),
     ],
 )
-def test_progress_is_the_last_bar_whatever_stands_before_it(logs, found):
+def test_progress_is_the_last_bar_whatever_stands_before_it(logs: Any, found: Any) -> None:
     assert progress(logs) == found
 
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
 
-def _signed(body, secret=SECRET, age=0):
+def _signed(body: Any, secret: Any = SECRET, age: Any = 0) -> Any:
     now = int(real_time.time()) - age
     signed = f"msg_1.{now}.{body.decode()}".encode()
     digest = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
@@ -148,7 +153,7 @@ def _signed(body, secret=SECRET, age=0):
 BODY = json.dumps({"id": "p0001", "status": "succeeded"}).encode()
 
 
-def test_signed_webhook_is_taken():
+def test_signed_webhook_is_taken() -> None:
     assert verified_webhook(_signed(BODY), BODY, SECRET) == {"id": "p0001", "status": "succeeded"}
 
 
@@ -165,6 +170,6 @@ def test_signed_webhook_is_taken():
     ],
     ids=["body", "old", "secret", "none", "malformed", "list", "json"],
 )
-def test_webhook_that_is_not_signed_so_is_refused(headers, body):
+def test_webhook_that_is_not_signed_so_is_refused(headers: Any, body: Any) -> None:
     with pytest.raises(BadSignature):
         verified_webhook(headers, body, SECRET)

@@ -1,15 +1,11 @@
-"""What a resolver may do with files: keep bytes, clean uploads, sign addresses, drop what nobody needs."""
+"""What a resolver may do with files: keep bytes, clean uploads, sign addresses."""
 
 import dataclasses
 import time
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from sqlalchemy import or_, select
-
-from store.database.sessions import Database
-from store.database.tables import File
 from store.files import signing
 from store.files.decoder import Decoder
 from store.files.refusals import MIB
@@ -45,16 +41,3 @@ class FileAccess:
     decoder: Decoder
     signer: Signer
     max_upload_bytes: int = 10 * MIB
-
-    async def discard(self, db: Database, hashes: Iterable[str]) -> None:
-        """Remove those bytes unless a row of any owner refers to them, or somebody put them anew meanwhile.
-
-        After the commit that made them unneeded; what a crash leaves behind is swept later.
-        """
-        begun = time.time()
-        for sha256 in sorted(set(hashes)):
-            holds = or_(File.sha256 == sha256, File.thumbnail_256 == sha256, File.thumbnail_512 == sha256)
-            async with db.session() as session:
-                needed = await session.scalar(select(File.id).where(holds).limit(1))
-            if needed is None:
-                await self.vault.delete_async(sha256, unless_newer_than=begun - 60)

@@ -33,7 +33,7 @@ from store.database.tables import (
     VariantStatus,
 )
 from store.files.refusals import RefusalCode, UploadRefused
-from store.pictures import Picture, keep_picture, store_bytes
+from store.pictures import Picture, drop_bytes, keep_picture, store_bytes
 
 NO_IMAGE = "Cannot approve baseline: {kind} does not have a base image"
 REPLACE = "A rejected base image needs a replacement: upload or generate another one."
@@ -86,8 +86,7 @@ async def upload_base_image(info: Info, asked: UploadBaseImageInput) -> Uploaded
         return await _take(context, asked, cleaned, once)
     except BaseException:
         if cleaned.picture is not None:
-            hashes = {cleaned.picture.stored.sha256, *cleaned.picture.thumbnails.values()}
-            await context.files.discard(context.db, hashes)
+            await drop_bytes(context.db, context.files.vault, cleaned.picture.hashes)
         raise
 
 

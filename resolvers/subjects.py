@@ -24,6 +24,7 @@ from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import one, visible
 from store import base_image, queue
 from store.database.tables import FINAL, File, Job, Persona, Subject, Table, Upload, User, Variant
+from store.pictures import drop_bytes
 
 Row = TypeVar("Row", bound=Table)
 LOCKED = "The appearance is locked since the base image was approved. Unlock it first."
@@ -113,7 +114,7 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
         await session.flush()
         audit.note(context, session, "subject.deleted", subject, name=subject.name)
         unneeded = await _delete_rows(session, subject.id)
-    await context.files.discard(context.db, unneeded)
+    await drop_bytes(context.db, context.files.vault, unneeded)
     return subject
 
 

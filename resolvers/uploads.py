@@ -9,7 +9,7 @@ from resolvers.refused import forbidden
 from store.database.ids import new_id
 from store.database.tables import Upload
 from store.files.names import display_name
-from store.pictures import keep_picture, store_bytes
+from store.pictures import drop_bytes, keep_picture, store_bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ async def keep_upload(context: Context, data: bytes, file_name: str | None) -> K
             )
             session.add(upload)
     except BaseException:
-        await context.files.discard(context.db, {picture.stored.sha256, *picture.thumbnails.values()})
+        await drop_bytes(context.db, context.files.vault, picture.hashes)
         raise
     return KeptUpload(
         id=upload.id,

@@ -1,22 +1,31 @@
-"""A picture on its way into the store: first its bytes, then its row.
+"""A picture on its way into the store, first its bytes, then its row; and on its way out, in the other order.
 
 Joins the vault (bytes by content) with the table `files` (who owns them). Knows no subject and no variant.
+
+Equal bytes may be kept by one transaction while another has just deleted the last row that needed them. An
+advisory lock on the hash decides: shared from `keep_picture` to its commit, exclusive in `drop_bytes`.
 """
 
 import dataclasses
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.ids import new_id
+from store.database.sessions import Database
 from store.database.tables import File
 from store.files.containers import MediaType
 from store.files.renditions import Renditions
 from store.files.vault import StoredFile, Vault
 
 SMALL_SIDE, LARGE_SIDE = 256, 512
+
+
+class BytesGone(LookupError):  # noqa: N818 -- reads as what happened
+    """The bytes were deleted between `store_bytes` and `keep_picture`: store them anew and try again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,12 @@ class Picture:
     placeholder: str
     perceptual_hash: str
     thumbnails: Mapping[int, str]
+    vault: Vault = dataclasses.field(repr=False)
+
+    @property
+    def hashes(self) -> set[str]:
+        """Everything of it that lies in the vault."""
+        return {self.stored.sha256, *self.thumbnails.values()}
 
 
 async def store_bytes(vault: Vault, data: bytes, media_type: MediaType, quick: Renditions) -> Picture:
@@ -44,6 +59,7 @@ async def store_bytes(vault: Vault, data: bytes, media_type: MediaType, quick: R
         placeholder=quick.placeholder,
         perceptual_hash=quick.perceptual_hash,
         thumbnails=thumbnails,
+        vault=vault,
     )
 
 
@@ -51,7 +67,14 @@ async def keep_picture(session: AsyncSession, owner_id: uuid.UUID, picture: Pict
     """The owner's row for these bytes: a new one, or the one that is there, locked until the transaction ends.
 
     Two transactions that keep equal bytes at the same instant both succeed, on one row.
+
+    Raises:
+        BytesGone: the bytes are not in the vault any more.
     """
+    locks = (func.pg_advisory_xact_lock_shared(func.hashtextextended(name, 0)) for name in picture.hashes)
+    await session.execute(select(*locks))
+    if not all(picture.vault.exists(name) for name in picture.hashes):
+        raise BytesGone(picture.stored.sha256)
     row = insert(File).values(
         id=new_id(),
         owner_id=owner_id,
@@ -70,3 +93,18 @@ async def keep_picture(session: AsyncSession, owner_id: uuid.UUID, picture: Pict
     ).returning(File)
     found = await session.scalars(kept, execution_options={"populate_existing": True})
     return found.one()
+
+
+async def drop_bytes(db: Database, vault: Vault, hashes: Iterable[str]) -> None:
+    """Remove those bytes unless a row of any owner refers to them; after the commit that made them unneeded.
+
+    What a crash leaves behind is swept later.
+    """
+    for name in sorted(set(hashes)):
+        held = select(File.id).where(
+            or_(File.sha256 == name, File.thumbnail_256 == name, File.thumbnail_512 == name)
+        )
+        async with db.begin() as session:
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+            if await session.scalar(held.limit(1)) is None:
+                await vault.delete_async(name)

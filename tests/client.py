@@ -22,6 +22,8 @@ from app.identity import Doors
 from app.metrics import Metrics
 from app.server import Server
 from app.settings import Settings
+from executor.executor import Executor, Parts
+from executor.settings import ExecutorSettings
 from generators.generator import Generator
 from resolvers.access import FileAccess, Signer
 from resolvers.context import Context
@@ -117,8 +119,18 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """The executor takes up work inside the block."""
-        async with workshop.started(self.shop):
+        """An executor takes up work inside the block; a new one each time, as it cannot be started twice."""
+        shop = self.shop
+        parts = Parts(
+            db=shop.db,
+            models=shop.models,
+            vault=shop.vault,
+            broadcast=shop.broadcast,
+            board=shop.board,
+            render=workshop.quick_looks,
+        )
+        executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
+        async with workshop.started(dataclasses.replace(shop, executor=executor)):
             yield
 
     async def ended(self, job_id: str) -> None:

@@ -14,7 +14,7 @@ from store.settings import StoreSettings
 
 
 class DatabaseUnreachable(RuntimeError):  # noqa: N818 -- reads as the sentence that it carries
-    """DATABASE_URL leads nowhere; the message says so without the password."""
+    """DATABASE_URL leads nowhere, or to a server that lacks what we need; the message never shows the password."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,11 @@ async def _make_ready(database: Database) -> None:
         await database.require_version()
         await migrate.upgrade(database.engine)
     except (OSError, SQLAlchemyError) as error:
+        if "extension" in str(error) and "vector" in str(error):
+            raise DatabaseUnreachable(
+                "The PostgreSQL behind DATABASE_URL lacks the extension pgvector. Install it there (its packages are "
+                "called postgresql-NN-pgvector or pgvector), or leave DATABASE_URL out to use the private one."
+            ) from error
         where = database.engine.url.render_as_string(hide_password=True)
         raise DatabaseUnreachable(
             f"DATABASE_URL does not answer ({where}): {error}. Check that PostgreSQL runs there and lets "

@@ -32,6 +32,7 @@ from store.events import Broadcast
 from store.files.decoder import Decoder, DecoderLimits
 from store.files.vault import FileMissing, Vault
 from store.settings import StoreSettings
+from store.wire import Wire
 
 MIB = 1024 * 1024
 SIGNING = "file_addresses"
@@ -100,6 +101,9 @@ async def _assemble(
 ) -> Server:
     broadcast, board, metrics = Broadcast(), Board(), Metrics()
     broadcast.attach(opened.database)
+    wire = Wire(opened.database, broadcast)
+    wire.start()
+    stack.push_async_callback(wire.stop)
     chosen = settings.section(ExecutorSettings)
     parts = Parts(
         db=opened.database,
@@ -131,6 +135,8 @@ async def _files(settings: Settings, database: Database, stack: contextlib.Async
         DecoderLimits(max_bytes=store.max_upload_mb * MIB, memory_bytes=store.decoder_memory_mb * MIB)
     )
     stack.push_async_callback(decoder.aclose)
+    warming = asyncio.create_task(decoder.warm(), name="warm the upload decoder")
+    stack.push_async_callback(_ended, warming)
     signer = Signer(await own_secret(database, SIGNING), server.public_url or "")
     return FileAccess(
         vault=Vault(store.data_dir / "files"),
@@ -138,6 +144,12 @@ async def _files(settings: Settings, database: Database, stack: contextlib.Async
         signer=signer,
         max_upload_bytes=store.max_upload_mb * MIB,
     )
+
+
+async def _ended(task: "asyncio.Task[object]") -> None:
+    """Wait for a task of the start that nobody else waits for; its failure is told by whoever needs its work."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def own_secret(database: Database, name: str) -> bytes:

@@ -78,7 +78,8 @@ async def ask(server: RunningServer, document: Any, **variables: Any) -> dict[st
     async with Client(transport=transport) as session:
         document.variable_values = variables
         uploads = any(isinstance(value, FileVar) for value in variables.get("input", {}).values())
-        return await session.execute(document, upload_files=uploads)
+        answer: dict[str, Any] = await session.execute(document, upload_files=uploads)
+        return answer
 
 
 async def watch(server: RunningServer, job: str) -> AsyncIterator[dict[str, Any]]:

@@ -28,7 +28,7 @@ from executor.settings import ExecutorSettings
 from store.database.sessions import Database, settled
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
-from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, release
+from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_suspects, release
 from store.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -154,24 +154,28 @@ class Executor:
         work.take()
 
     async def _claim_all(self) -> None:
+        async with self._parts.db.session() as session:
+            suspects = await lanes_with_suspects(session)
         for lane in self._lanes.names():
-            room = self._lanes.room(lane, [run.claim for run in self._runs.values()])
+            runs = [run.claim for run in self._runs.values()]
+            room, kind = self._lanes.request(lane, runs, suspects=lane in suspects)
             if room and not self._stopping:
-                await settled(self._claim(lane, room))
+                request = Request(
+                    lane=lane,
+                    worker=self.worker,
+                    room=room,
+                    lease_seconds=self._settings.lease_seconds,
+                    warm=self._lanes.warm(lane),
+                    suspects=kind,
+                )
+                await settled(self._claim(request))
 
-    async def _claim(self, lane: str, room: int) -> None:
-        request = Request(
-            lane=lane,
-            worker=self.worker,
-            room=room,
-            lease_seconds=self._settings.lease_seconds,
-            warm=self._lanes.warm(lane),
-        )
+    async def _claim(self, request: Request) -> None:
         async with self._parts.db.begin() as session:
             claims = await claim(session, request)
-        self._lanes.claimed(lane, claims)
+        self._lanes.claimed(request.lane, claims)
         for taken in claims:
-            self._parts.observer.queue_wait(lane, taken.waited)
+            self._parts.observer.queue_wait(request.lane, taken.waited)
             self._start(taken)
 
     def _start(self, taken: Claim) -> None:

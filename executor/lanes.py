@@ -9,6 +9,7 @@ from store.queue import Claim
 from store.queue.claiming import LOOK_AHEAD
 
 TEXT_LANE, TRAIN_LANE, IO_LANE = "text", "train", "io"
+CAN_KILL = frozenset({LOCAL_LANE, TRAIN_LANE})  # run native code in this process: a suspect there runs alone
 
 
 class Lanes:
@@ -31,9 +32,19 @@ class Lanes:
         """All lanes that this process serves."""
         return list(self._capacities)
 
-    def room(self, lane: str, claims: Iterable[Claim]) -> int:
-        """How many more tasks it takes on, given those it has."""
-        return max(0, self._capacities[lane] - sum(claim.lane == lane for claim in claims))
+    def request(self, lane: str, claims: Iterable[Claim], *, suspects: bool) -> tuple[int, bool | None]:
+        """How many tasks to ask for, and of which kind (see queue.Request).
+
+        A suspect (`suspects` = one waits) ends the process for its neighbours too, who would be suspected in turn.
+        So the lane is drained first, the suspect runs alone, and nothing else starts until it is over.
+        """
+        own = [claim for claim in claims if claim.lane == lane]
+        room = max(0, self._capacities[lane] - len(own))
+        if lane not in CAN_KILL:
+            return room, None
+        if suspects:
+            return (0, True) if own else (1, True)
+        return (0, False) if any(claim.deaths for claim in own) else (room, False)
 
     def warm(self, lane: str) -> list[str]:
         """The model that ran last there; none when enough tasks have overtaken others on its account."""

@@ -4,6 +4,7 @@ Pulling is the barrier: the runner asks the generator for the next event only af
 an event twice is the same as doing it once, so a commit whose fate is unknown may be repeated.
 """
 
+import contextlib
 import dataclasses
 import random
 from collections.abc import Awaitable, Callable
@@ -34,6 +35,7 @@ from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import CallState, ProviderCall, Task
 from store.files.vault import Vault
+from store.pictures import BytesGone, Picture
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
@@ -105,6 +107,7 @@ class Recorder:
     ) -> None:
         if isinstance(event, CallIntended):
             await _intend(session, held, event)
+            held.task.advanced = True
             return
         call = await session.scalar(
             select(ProviderCall)
@@ -143,9 +146,15 @@ class Recorder:
 
     async def _keep_image(self, event: ImageMade) -> None:
         finisher = self._tools.finisher
-        picture = await finisher.prepare(event, self._claim)
-        await self._write(lambda session, held: finisher.keep(session, held, event, picture))
-        self.outcome = "SUCCEEDED"
+        while self.outcome is None:
+            picture = await finisher.prepare(event, self._claim)
+
+            async def keep(session: AsyncSession, held: Held, picture: Picture = picture) -> None:
+                await finisher.keep(session, held, event, picture)
+
+            with contextlib.suppress(BytesGone):  # deleted with somebody's last row just now: stored anew
+                await self._write(keep)
+                self.outcome = "SUCCEEDED"
 
     async def _fail(self, event: Failed) -> None:
         failure = Failure(

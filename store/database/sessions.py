@@ -54,6 +54,7 @@ class PoolOptions:
     size: int = 10
     wait_s: float = 15.0  # for a free connection
     statement_s: float = 60.0  # for an answer, COMMIT included
+    idle_s: float = 10.0  # in an open transaction: a process that hangs there must not keep its locks
     statements: int = 512  # prepared statements kept per connection
 
 

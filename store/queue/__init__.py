@@ -5,7 +5,7 @@ Every write of a run carries (task id, fence), so a worker that lost its lease c
 """
 
 from store.queue.backoff import RetryPolicy, seconds_until_retry
-from store.queue.claiming import Claim, Request, claim, close_lane, depths
+from store.queue.claiming import Claim, Request, claim, close_lane, depths, lanes_with_suspects
 from store.queue.ending import Failure, cancel_job, fail, finish, release
 from store.queue.holding import Held, LeaseLostError, begin, heartbeat, hold, mark_stepped
 from store.queue.intake import enqueue
@@ -31,6 +31,7 @@ __all__ = [
     "finish",
     "heartbeat",
     "hold",
+    "lanes_with_suspects",
     "mark_stepped",
     "queue_position",
     "release",

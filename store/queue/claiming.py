@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.types import String
+from sqlalchemy.types import Boolean, String
 
 from store.database.tables import JobStatus, Lane, Task, TaskKind
 
@@ -39,6 +39,7 @@ class Claim:
     spec: Mapping[str, Any]
     request_id: str | None
     tries: int
+    deaths: int
     latents: str | None
     latents_step: int | None
     waited: float
@@ -60,7 +61,8 @@ WITH RECURSIVE lane AS (
   FROM owners CROSS JOIN lane
   LEFT JOIN turns ON turns.lane = :lane AND turns.user_id = owners.owner_id
   WHERE EXISTS (SELECT 1 FROM tasks WHERE tasks.lane = :lane AND tasks.owner_id = owners.owner_id
-                AND tasks.state = 'QUEUED' AND tasks.not_before <= clock())
+                AND tasks.state = 'QUEUED' AND tasks.not_before <= clock()
+                AND (deaths > 0) = coalesce(:suspects, deaths > 0))
     AND NOT EXISTS (SELECT 1 FROM lanes WHERE name = :lane AND closed_until > clock())
   ORDER BY start, owners.owner_id LIMIT :reach
 ), waiting AS (
@@ -70,6 +72,7 @@ WITH RECURSIVE lane AS (
     SELECT id, owner_id, model_key, row_number() OVER (ORDER BY priority DESC, id) - 1 AS place
     FROM (SELECT id, owner_id, model_key, priority FROM tasks
           WHERE lane = :lane AND owner_id = heads.owner_id AND state = 'QUEUED' AND not_before <= clock()
+            AND (deaths > 0) = coalesce(:suspects, deaths > 0)
           ORDER BY priority DESC, id LIMIT :reach) AS own) AS due
   ORDER BY tag, due.id LIMIT :reach
 ), chosen AS (
@@ -96,22 +99,26 @@ WITH RECURSIVE lane AS (
   SELECT :lane, max(tag) FROM claimed WHERE (SELECT count(*) FROM served) > 0 HAVING count(*) > 0
   ON CONFLICT (name) DO UPDATE SET virtual_time = greatest(lanes.virtual_time, excluded.virtual_time)
 )
-SELECT id, fence, job_id, variant_id, owner_id, kind, lane, model_key, spec, request_id, tries, latents,
-       latents_step, extract(epoch FROM clock() - greatest(created_at, not_before))::float8 AS waited,
+SELECT id, fence, job_id, variant_id, owner_id, kind, lane, model_key, spec, request_id, tries, deaths,
+       latents, latents_step, extract(epoch FROM clock() - greatest(created_at, not_before))::float8 AS waited,
        is_warm AND tag > (SELECT min(tag) FROM waiting WHERE NOT is_warm) AS overtook
 FROM claimed ORDER BY tag, id
-""").bindparams(bindparam("warm", type_=ARRAY(String)))
+""").bindparams(bindparam("warm", type_=ARRAY(String)), bindparam("suspects", type_=Boolean))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a worker asks for. `room` = how many tasks at most; `warm` = model keys that are loaded now."""
+    """What a worker asks for. `room` = how many tasks at most; `warm` = model keys that are loaded now.
+
+    `suspects` = only those that have a death behind them (True), only others (False), or any (None).
+    """
 
     lane: str
     worker: str
     room: int = 1
     lease_seconds: float = 30.0
     warm: Collection[str] = ()
+    suspects: bool | None = None
 
 
 async def claim(connection: AsyncConnection | AsyncSession, request: Request) -> list[Claim]:
@@ -129,6 +136,7 @@ async def claim(connection: AsyncConnection | AsyncSession, request: Request) ->
             "reach": request.room + LOOK_AHEAD,
             "lease": request.lease_seconds,
             "warm": list(request.warm),
+            "suspects": request.suspects,
         },
     )
     return [_claim(row._mapping) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a row's names
@@ -155,6 +163,16 @@ async def close_lane(session: AsyncSession, lane: str, *, seconds: float, reason
             },
         )
     )
+
+
+async def lanes_with_suspects(session: AsyncSession) -> set[str]:
+    """Lanes in which a task that has a death behind it can be claimed now."""
+    rows = await session.scalars(
+        select(Task.lane)
+        .where(Task.state == JobStatus.QUEUED, Task.deaths > 0, Task.not_before <= func.clock())
+        .distinct()
+    )
+    return set(rows)
 
 
 async def depths(session: AsyncSession) -> dict[str, int]:

@@ -115,6 +115,14 @@ async def test_job_that_ends_the_process_is_parked_and_others_finish(
     assert (await at.job_of(db, other)).status is JobStatus.SUCCEEDED
 
 
+async def saved_something(db: Database, job_id: uuid.UUID) -> bool:
+    return (await at.tasks_of(db, job_id))[0].latents_step is not None
+
+
+async def reported_a_step(db: Database, job_id: uuid.UUID) -> bool:
+    return (await at.tasks_of(db, job_id))[0].stepped
+
+
 async def test_stopped_then_continued_worker_writes_nothing(
     db: Database, database_url: str, tmp_path: Path
 ) -> None:
@@ -123,13 +131,12 @@ async def test_stopped_then_continued_worker_writes_nothing(
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=20))
     slow = {"scripted_step_seconds": 0.1, "scripted_save_every": 2}
     async with victims.victim(database_url, tmp_path, scripted=slow) as zombie:
-        while (await at.tasks_of(db, job_id))[0].latents_step is None:
-            await asyncio.sleep(0.05)
+        await victims.until(lambda: saved_something(db, job_id))
         zombie.process.send_signal(signal.SIGSTOP)
         async with victims.victim(database_url, tmp_path, scripted=STEP) as heir:
             await victims.all_final(db, timeout=30)
             before = await at.job_of(db, job_id), await at.tasks_of(db, job_id)
-            files = await victims.referred(db)
+            files = await victims.referred(db, saved_states=False)
             zombie.process.send_signal(signal.SIGCONT)
             await asyncio.sleep(3.0)  # longer than what was left of its run
             assert await zombie.stop() == 0
@@ -138,7 +145,7 @@ async def test_stopped_then_continued_worker_writes_nothing(
     assert (job.revision, job.status) == (before[0].revision, JobStatus.SUCCEEDED)
     assert (tasks[0].fence, tasks[0].finished_at) == (before[1][0].fence, before[1][0].finished_at)
     assert set((await victims.times_finished(db)).values()) == {1}
-    assert await victims.referred(db) == files
+    assert await victims.referred(db, saved_states=False) == files
 
 
 async def test_sigterm_lets_running_work_finish(db: Database, database_url: str, tmp_path: Path) -> None:
@@ -146,8 +153,7 @@ async def test_sigterm_lets_running_work_finish(db: Database, database_url: str,
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=10))
     scripted = {"scripted_step_seconds": 0.1}
     async with victims.victim(database_url, tmp_path, scripted=scripted) as worker:
-        while (await at.job_of(db, job_id)).status is JobStatus.QUEUED:
-            await asyncio.sleep(0.05)
+        await victims.until(lambda: reported_a_step(db, job_id))
         later = await at.add_job(db, at.Order(owner_id=owner))
         assert await worker.stop() == 0
     assert (await at.job_of(db, job_id)).status is JobStatus.SUCCEEDED
@@ -160,8 +166,7 @@ async def test_sigterm_without_grace_gives_work_back_unharmed(
     owner = await at.add_user(db)
     job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[hold_at=3]", steps=10))
     async with victims.victim(database_url, tmp_path, settings={"stop_grace_seconds": 0.2}) as worker:
-        while not (await at.tasks_of(db, job_id))[0].stepped:
-            await asyncio.sleep(0.05)
+        await victims.until(lambda: reported_a_step(db, job_id))
         assert await worker.stop() == 0
     (task,) = await at.tasks_of(db, job_id)
     assert (task.state, task.tries, task.deaths, task.fence) == (JobStatus.QUEUED, 0, 0, 2)

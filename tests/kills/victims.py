@@ -8,7 +8,7 @@ import signal
 import sys
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,23 +74,30 @@ async def times_finished(db: Database) -> Counter[uuid.UUID]:
     return Counter(rows)
 
 
+async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = 30.0) -> None:
+    """Wait until something holds in the database that another process writes."""
+    async with asyncio.timeout(timeout):
+        while not await holds():  # noqa: ASYNC110 -- another process can set no event of ours
+            await asyncio.sleep(0.05)
+
+
 async def all_final(db: Database, *, timeout: float) -> None:
     """Wait until no job can change any more."""
-    async with asyncio.timeout(timeout):
-        while True:
-            async with db.session() as session:
-                open_ = await session.scalar(select(Job.id).where(Job.status.not_in(FINAL)).limit(1))
-            if open_ is None:
-                return
-            await asyncio.sleep(0.1)
+
+    async def none_left() -> bool:
+        async with db.session() as session:
+            return await session.scalar(select(Job.id).where(Job.status.not_in(FINAL)).limit(1)) is None
+
+    await until(none_left, timeout=timeout)
 
 
-async def referred(db: Database) -> set[str]:
+async def referred(db: Database, *, saved_states: bool = True) -> set[str]:
     """Every hash that a row refers to."""
     async with db.session() as session:
         files = await session.execute(select(File.sha256, File.thumbnail_256, File.thumbnail_512))
         latents = await session.scalars(select(Task.latents).where(Task.latents.is_not(None)))
-    return {name for row in files for name in row} | {name for name in latents if name is not None}
+    states = {name for name in latents if name is not None} if saved_states else set()
+    return {name for row in files for name in row} | states
 
 
 def on_disk(vault: Vault) -> set[str]:

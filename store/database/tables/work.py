@@ -61,7 +61,7 @@ class Task(Table):
     """What a worker claims: one per variant, or one per job without variants.
 
     `fence` rises at every claim and take-back and never falls; every write of a run carries (id, fence).
-    `tries` counts retryable failures, `deaths` expired leases. `advanced` = something was saved since the
+    A task with `deaths` is a suspect: where it may end the process, it runs alone. `tries` counts retryable failures, `deaths` expired leases. `advanced` = something was saved since the
     last death. `latents` is the saved state of a killed run, by content, after `latents_step` steps.
     """
 
@@ -78,6 +78,7 @@ class Task(Table):
         Index("ix_tasks_leases", "lease_until", postgresql_where=text("state = 'RUNNING'")),
         Index(None, "job_id"),
         Index(None, "variant_id"),
+        Index("ix_tasks_suspects", "lane", postgresql_where=text("state = 'QUEUED' AND deaths > 0")),
         Index("ix_tasks_latents", "latents", postgresql_where=text("latents IS NOT NULL")),
     )
 

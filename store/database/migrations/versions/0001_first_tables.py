@@ -589,6 +589,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'RUNNING'"),
     )
     op.create_index(
+        "ix_tasks_suspects",
+        "tasks",
+        ["lane"],
+        unique=False,
+        postgresql_where=sa.text("state = 'QUEUED' AND deaths > 0"),
+    )
+    op.create_index(
         "ix_tasks_latents",
         "tasks",
         ["latents"],
@@ -671,6 +678,11 @@ def downgrade() -> None:
     op.drop_table("task_progress")
     op.drop_table("provider_calls")
     op.drop_index(op.f("ix_tasks_variant_id"), table_name="tasks")
+    op.drop_index(
+        "ix_tasks_suspects",
+        table_name="tasks",
+        postgresql_where=sa.text("state = 'QUEUED' AND deaths > 0"),
+    )
     op.drop_index("ix_tasks_latents", table_name="tasks", postgresql_where=sa.text("latents IS NOT NULL"))
     op.drop_index("ix_tasks_leases", table_name="tasks", postgresql_where=sa.text("state = 'RUNNING'"))
     op.drop_index(op.f("ix_tasks_job_id"), table_name="tasks")

@@ -7,7 +7,7 @@ import hashlib
 import re
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class _File:
     sha256: str | None
 
 
-async def pull(shelf: Shelf, settings: DiffusionSettings, key: str) -> AsyncIterator[Progress]:
+async def pull(shelf: Shelf, settings: DiffusionSettings, key: str) -> AsyncGenerator[Progress]:
     """Download one catalog entry; yields the newest progress, the last one with done == total.
 
     What is already there is not fetched again; an interrupted download goes on where it stopped. Cancelling the
@@ -112,37 +112,55 @@ def _fetch(
 ) -> int:
     """On a thread of its own; the bytes of the checkpoint."""
     import huggingface_hub
-    from huggingface_hub import errors
 
     newest, stop = talk
-    cache = shelf.hub_cache()
+    cache, revision = shelf.hub_cache(), entry.revision or "main"
     cache.mkdir(parents=True, exist_ok=True)
-    try:
+    with _plain_words(entry):
         api = huggingface_hub.HfApi(endpoint=settings.hub_endpoint, token=settings.hub_token or None)
-        info = api.model_info(entry.source, revision=entry.revision, files_metadata=True)
+        info = api.model_info(entry.source, revision=revision, files_metadata=True)
         files = _wanted(entry, info.siblings or [])
         _room(cache, entry, files)
         counter = _Counter(sum(file.size for file in files), newest.put, stop)
-        folder = huggingface_hub.snapshot_download(
-            entry.source,
-            revision=entry.revision,
-            cache_dir=cache,
-            allow_patterns=[file.name for file in files],
-            endpoint=settings.hub_endpoint,
-            token=settings.hub_token or None,
-            tqdm_class=counter.bar(),
-            max_workers=4,
-        )
+        bar = counter.bar()
+        for file in files:
+            path = huggingface_hub.hf_hub_download(
+                entry.source,
+                file.name,
+                revision=revision,
+                cache_dir=cache,
+                endpoint=settings.hub_endpoint,
+                token=settings.hub_token or None,
+                tqdm_class=bar,
+            )
+            counter.ended(file.size)
+            if info.sha and f"/{info.sha}/" not in Path(path).as_posix():
+                raise DownloadError(f"{entry.source} changed while it was fetched.", retryable=True)
+    folder = shelf.folder(entry)
+    if folder is None:
+        raise DownloadError(f"{entry.source} lacks parts that its {INDEX} names.")
+    _verify(folder, files, stop)
+    return counter.total
+
+
+@contextlib.contextmanager
+def _plain_words(entry: Checkpoint) -> Iterator[None]:
+    """The hub's errors as ours."""
+    import httpx2
+    from huggingface_hub import errors
+
+    try:
+        yield
     except errors.GatedRepoError as error:
         raise DownloadError(f"{entry.source} asks for an accepted licence and a token (HF_TOKEN).") from error
     except errors.RepositoryNotFoundError as error:
         raise DownloadError(f"The hub has no {entry.source}, or it is private.") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise DownloadError("Downloads are switched off: HF_HUB_OFFLINE is set.") from error
     except errors.HfHubHTTPError as error:
         raise DownloadError(f"The hub answered: {str(error)[:300]}", retryable=True) from error
-    except OSError as error:
+    except (OSError, httpx2.HTTPError) as error:
         raise DownloadError(f"The hub cannot be reached: {str(error)[:300]}", retryable=True) from error
-    _verify(Path(folder), files, stop)
-    return counter.total
 
 
 def _wanted(entry: Checkpoint, siblings: list[Any]) -> list[_File]:
@@ -204,16 +222,23 @@ class _Counter:
         self._tell = tell
         self._stop = stop
         self._lock = threading.Lock()
-        self._done = 0
+        self._ended = 0
+        self._current = 0
 
     def add(self, count: float) -> None:
-        """More bytes are here; raises when nobody waits any more."""
+        """More bytes of the current file are here; raises when nobody waits any more."""
         if self._stop.is_set():
             raise _StoppedError
         with self._lock:
-            self._done = min(self.total, self._done + int(count))
-            progress = Progress(done=self._done, total=self.total)
-        self._tell(progress)
+            self._current += int(count)
+            done = min(self.total, self._ended + self._current)
+        self._tell(Progress(done=done, total=self.total))
+
+    def ended(self, size: int) -> None:
+        """The current file is here, fetched now or before."""
+        with self._lock:
+            self._ended, self._current = self._ended + size, 0
+        self.add(0)
 
     def bar(self) -> type[Any]:
         """A silent stand-in for tqdm, as huggingface_hub wants a class."""
@@ -223,11 +248,11 @@ class _Counter:
 
         class Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
             def __init__(self, *args: Any, **options: Any) -> None:
-                self._bytes = options.get("unit") == "B"
+                options.pop("name", None)
                 super().__init__(*args, **(options | {"disable": True}))
 
             def update(self, n: float | None = 1) -> bool | None:
-                if self._bytes and n:
+                if n:
                     counter.add(n)
                 return None
 

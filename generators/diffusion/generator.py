@@ -12,12 +12,21 @@ from typing import Any
 from generators.catalog import Availability, Capability, Model
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.sizes import reduced
-from generators.events import Event, Failed, FailureKind, ImageMade, LatentsSaved
+from generators.events import Downloaded, Event, Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
 from generators.generator import Known, Live
-from generators.spec import Conditioning, ConditioningKind, Determinism, ImageSpec, OpenFile, Spec
+from generators.spec import (
+    Conditioning,
+    ConditioningKind,
+    Determinism,
+    DownloadSpec,
+    ImageSpec,
+    OpenFile,
+    Spec,
+)
 
 LEAST_STRENGTH = 0.02
 NONE_AVAILABLE = "No local image generation models available"
@@ -29,6 +38,7 @@ class DiffusionGenerator:
     def __init__(self, settings: DiffusionSettings, open_file: OpenFile) -> None:
         """Touches neither device nor weights. Raises ValueError when two checkpoints share a key."""
         self._open_file = open_file
+        self._settings = settings
         self.shelf = Shelf(settings)
         self.engine = Engine(settings, self.shelf)
 
@@ -64,7 +74,14 @@ class DiffusionGenerator:
         await asyncio.to_thread(self.engine.close)
 
     async def run(self, spec: Spec, known: Known, live: Live) -> AsyncIterator[Event]:
-        """Make one picture. Yields `LatentsSaved` (the newest only, when the consumer is slow) and a final event."""
+        """Make one picture, or download one checkpoint.
+
+        Yields `LatentsSaved` (the newest only, when the consumer is slow) and a final event.
+        """
+        if isinstance(spec, DownloadSpec):
+            async for downloaded in self._download(spec, live):
+                yield downloaded
+            return
         if not isinstance(spec, ImageSpec):
             yield Failed(
                 kind=FailureKind.BAD_REQUEST, words=f"Local checkpoints do not make {type(spec).__name__}."
@@ -83,6 +100,20 @@ class DiffusionGenerator:
             return
         async for event in self._events(ask, live):
             yield event
+
+    async def _download(self, spec: DownloadSpec, live: Live) -> AsyncIterator[Downloaded | Failed]:
+        """Steps are MiB."""
+        size = 0
+        try:
+            async with contextlib.aclosing(pull(self.shelf, self._settings, spec.model)) as progress:
+                async for now in progress:
+                    size = now.total
+                    live.report(Stepped(phase=Phase.DOWNLOADING, step=now.done >> 20, steps=now.total >> 20))
+        except DownloadError as error:
+            kind = FailureKind.PROVIDER_DOWN if error.retryable else FailureKind.NO_CHECKPOINT
+            yield Failed(kind=kind, words=str(error), retryable=error.retryable)
+            return
+        yield Downloaded(model=spec.model, size=size)
 
     async def _events(self, ask: Ask, live: Live) -> AsyncIterator[LatentsSaved | ImageMade | Failed]:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,195 @@
+"""Checkpoints are brought from a hub, with progress, and nothing damaged is kept."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.downloads import DownloadError, Progress, pull
+from generators.diffusion.engine import Engine
+from generators.diffusion.generator import DiffusionGenerator
+from generators.diffusion.settings import DiffusionSettings
+from generators.events import Downloaded, Failed, FailureKind, Phase
+from generators.generator import Known
+from generators.spec import DownloadSpec, FileRef
+from tests.generators.diffusion import tiny
+from tests.generators.diffusion.hub import Hub, served
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine says: the hub of these tests is on it."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture
+def source(tmp_path: Path, sd_folder: Path) -> Path:
+    """A checkpoint as repositories hold it: with pickles, other precisions and pictures beside it."""
+    folder = tmp_path / "source"
+    shutil.copytree(sd_folder, folder)
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"pickle")
+    (folder / "unet" / "diffusion_pytorch_model.non_ema.safetensors").write_bytes(b"other")
+    (folder / "whole.ckpt").write_bytes(b"pickle")
+    (folder / "sample.png").write_bytes(b"picture")
+    (folder / "README.md").write_text("A model.")
+    return folder
+
+
+@pytest.fixture
+def hub(source: Path) -> Iterator[tuple[Hub, str]]:
+    with served(source) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(tmp_path: Path, hub: tuple[Hub, str]) -> DiffusionSettings:
+    return tiny.settings(
+        tmp_path, local_checkpoints=("mine=owner/name",), hub_cache=tmp_path / "hub", hub_endpoint=hub[1]
+    )
+
+
+async def drained(settings: DiffusionSettings, shelf: Shelf, key: str = "mine") -> list[Progress]:
+    return [progress async for progress in pull(shelf, settings, key)]
+
+
+async def test_a_pulled_checkpoint_becomes_available_and_loads(settings: DiffusionSettings) -> None:
+    shelf = Shelf(settings)
+    assert not shelf.availability("mine").available
+    progress = await drained(settings, shelf)
+    assert progress[-1].done == progress[-1].total > 0
+    assert [one.done for one in progress] == sorted(one.done for one in progress)
+    assert shelf.availability("mine").available
+    engine = Engine(settings, shelf)
+    tiny.send(engine, tiny.ask("mine", steps=2)).made()
+    engine.close()
+
+
+async def test_only_configs_and_one_set_of_safetensors_are_fetched(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    await drained(settings, Shelf(settings))
+    fetched = {
+        path.partition("/resolve/")[2].partition("/")[2] for path in hub[0].asked if "/resolve/" in path
+    }
+    assert "README.md" in fetched
+    assert "unet/diffusion_pytorch_model.safetensors" in fetched
+    assert not {name for name in fetched if name.endswith((".bin", ".ckpt", ".png"))}
+    assert "unet/diffusion_pytorch_model.non_ema.safetensors" not in fetched
+
+
+async def test_what_is_already_here_is_not_fetched_again(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    shelf = Shelf(settings)
+    await drained(settings, shelf)
+    hub[0].hold.clear()  # a GET of a file would now hang
+    progress = await drained(settings, shelf)
+    assert progress[-1].done == progress[-1].total
+
+
+async def test_damaged_weights_are_removed_and_told(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    shelf = Shelf(settings)
+    hub[0].damage.add("unet/diffusion_pytorch_model.safetensors")
+    with pytest.raises(DownloadError, match="arrived damaged and was removed") as refused:
+        await drained(settings, shelf)
+    assert refused.value.retryable
+    assert not shelf.availability("mine").available
+    hub[0].damage.clear()
+    await drained(settings, shelf)
+    assert shelf.availability("mine").available
+
+
+async def test_a_gated_repository_asks_for_a_token(settings: DiffusionSettings, hub: tuple[Hub, str]) -> None:
+    hub[0].gated = True
+    with pytest.raises(DownloadError, match=r"asks for an accepted licence and a token \(HF_TOKEN\)"):
+        await drained(settings, Shelf(settings))
+
+
+async def test_offline_mode_is_named(settings: DiffusionSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match="HF_HUB_OFFLINE is set") as refused:
+        await drained(settings, Shelf(settings))
+    assert not refused.value.retryable
+
+
+async def test_no_network_is_retryable(settings: DiffusionSettings) -> None:
+    import dataclasses
+
+    dead = dataclasses.replace(settings, hub_endpoint="http://127.0.0.1:9")
+    with pytest.raises(DownloadError, match="cannot be reached") as refused:
+        await drained(dead, Shelf(dead))
+    assert refused.value.retryable
+
+
+async def test_too_little_disk_is_refused_before_a_byte_is_fetched(
+    settings: DiffusionSettings, hub: tuple[Hub, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import types
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=2**20))
+    with pytest.raises(DownloadError, match=r"only 0\.0 GiB are free"):
+        await drained(settings, Shelf(settings))
+    assert not [path for path in hub[0].asked if "/resolve/" in path]
+
+
+async def test_cancelling_the_consumer_stops_the_download(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    import asyncio
+
+    shelf = Shelf(settings)
+    hub[0].hold.clear()
+    task = asyncio.create_task(drained(settings, shelf))
+    await asyncio.to_thread(hub[0].held.wait, 10)
+    task.cancel()
+    hub[0].hold.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not shelf.availability("mine").available
+
+
+async def test_a_download_job_reports_and_ends_with_its_size(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    generator = DiffusionGenerator(settings, open_file)
+    watcher = tiny.Watcher()
+    (ended,) = [event async for event in generator.run(DownloadSpec(model="mine"), Known(), watcher)]
+    assert isinstance(ended, Downloaded)
+    assert ended.model == "mine"
+    assert ended.size == sum(
+        len(data)
+        for name, data in hub[0].files.items()
+        if name.endswith((".safetensors", ".json", ".txt", ".md"))
+    ) - len(b"other")
+    assert {event.phase for event in watcher.steps} == {Phase.DOWNLOADING}
+    assert generator.availability("mine").available
+    hub[0].gated = True
+    shutil.rmtree(settings.hub_cache or Path("nowhere"))
+    (refused,) = [event async for event in generator.run(DownloadSpec(model="mine"), Known(), watcher)]
+    assert isinstance(refused, Failed)
+    assert (refused.kind, refused.retryable) == (FailureKind.NO_CHECKPOINT, False)
+    await generator.close()
+
+
+async def open_file(ref: FileRef) -> bytes:
+    raise FileNotFoundError(ref.sha256)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("absent", "No local checkpoint has the key 'absent'."), ("folder", "there is nothing to download")],
+)
+async def test_what_is_not_on_the_hub_is_refused(tmp_path: Path, key: str, words: str) -> None:
+    settings = tiny.settings(tmp_path, local_checkpoints=(f"folder={tmp_path}",))
+    with pytest.raises(DownloadError, match=words):
+        await drained(settings, Shelf(settings), key)

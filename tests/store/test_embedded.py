@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
-import os
 import pathlib
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import asyncpg
 import psutil
@@ -19,7 +21,7 @@ from store.database.embedded import (
     running_url,
     start_embedded,
 )
-from store.database.embedded_cluster import try_lock
+from store.database.embedded_cluster import NOBODY, try_lock
 from tests.postgres import connected
 from tests.store.private_postgres import (
     QUICK,
@@ -220,13 +222,24 @@ async def test_pid_file_of_a_killed_database_naming_a_living_process_is_no_obsta
     await embedded.stop()
     pid_file = data_dir / "postgres/cluster/postmaster.pid"
     lines = pid_file.read_text().splitlines()
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+    with another_process_of_its_user() as pid:
+        pid_file.write_text("\n".join([str(pid), *lines[1:]]))
 
-    assert running_url(data_dir) is None
-    assert await answer((await start(data_dir)).url, "SELECT n FROM kept") == 7
+        assert running_url(data_dir) is None
+        assert await answer((await start(data_dir)).url, "SELECT n FROM kept") == 7
+
     assert (
         not there(pathlib.Path(lines[4])) or not ROOT
     )  # the temporary socket folder; an ordinary one is used again
+
+
+@contextlib.contextmanager
+def another_process_of_its_user() -> Iterator[int]:
+    """PostgreSQL takes a pid for its own only where that process is of the same user."""
+    identity: dict[str, Any] = {"user": NOBODY} if ROOT else {}
+    with subprocess.Popen(["/bin/sleep", "60"], **identity) as process:
+        yield process.pid
+        process.kill()
 
 
 @pytest.mark.asyncio

@@ -57,10 +57,9 @@ class Finisher:
         variant.width, variant.height = picture.width, picture.height
         variant.status = VariantStatus.DRAFT
         variant.finished_at = func.clock()
-        await finish(session, held)
         if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
-            await session.flush()
             await settle(session, variant.subject_id)
+        await finish(session, held)
         if event.facts.duration_ms:
             self._models.measured(event.facts.model, event.facts.duration_ms / 1000)
 

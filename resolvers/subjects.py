@@ -22,7 +22,7 @@ from resolvers.inputs import (
 from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import one, visible
-from store import base_image, queue
+from store import base_image, ledger, queue
 from store.database.tables import FINAL, File, Job, Persona, Subject, Table, Upload, User, Variant
 from store.pictures import drop_bytes
 
@@ -109,9 +109,11 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
         running = (
             select(Job.id).where(Job.subject_id == subject.id, Job.status.not_in(FINAL)).order_by(Job.id)
         )
-        for job_id in (await session.scalars(running)).all():
-            await queue.cancel_job(session, job_id)
-        await session.flush()
+        canceled = (await session.scalars(running)).all()
+        for job_id in canceled:
+            await queue.stop_job(session, job_id)
+        await base_image.lock(session, subject.id)
+        await ledger.settle_jobs(session, canceled)
         audit.note(context, session, "subject.deleted", subject, name=subject.name)
         unneeded = await _delete_rows(session, subject.id)
     await drop_bytes(context.db, context.files.vault, unneeded)
@@ -166,7 +168,6 @@ def _said(words: str | None) -> str | None:
 
 async def _delete_rows(session: AsyncSession, subject_id: uuid.UUID) -> list[str]:
     """Delete the subject and what hangs on it, and the files that only it referred to; the hashes of those."""
-    await base_image.lock(session, subject_id)
     own = select(Variant.file_id).where(Variant.subject_id == subject_id, Variant.file_id.is_not(None))
     file_ids = (await session.scalars(own.distinct())).all()
     await session.execute(delete(Subject).where(Subject.id == subject_id))

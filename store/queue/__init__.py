@@ -6,7 +6,8 @@ Every write of a run carries (task id, fence), so a worker that lost its lease c
 
 from store.queue.backoff import RetryPolicy, seconds_until_retry
 from store.queue.claiming import Claim, Request, claim, close_lane, depths, lanes_with_suspects
-from store.queue.ending import Failure, cancel_job, fail, finish, release
+from store.queue.ending import Failure, cancel_job, fail, finish, release, stop_job
+from store.queue.gates import gated, open_gate
 from store.queue.holding import Held, LeaseLostError, begin, heartbeat, hold, mark_stepped
 from store.queue.intake import enqueue
 from store.queue.position import queue_position
@@ -29,15 +30,18 @@ __all__ = [
     "expired",
     "fail",
     "finish",
+    "gated",
     "heartbeat",
     "hold",
     "lanes_with_suspects",
     "mark_stepped",
+    "open_gate",
     "queue_position",
     "release",
     "revise",
     "running",
     "seconds_until_retry",
     "settle_job",
+    "stop_job",
     "take_back",
 ]

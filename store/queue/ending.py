@@ -7,9 +7,11 @@ import uuid
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.database.tables import FINAL, Job, JobStatus, Task, TaskProgress, Variant, VariantStatus
+from store import ledger
+from store.database.tables import FINAL, Job, JobStatus, Task, TaskKind, TaskProgress, Variant, VariantStatus
 from store.queue.backoff import RetryPolicy, seconds_until_retry
 from store.queue.claiming import Claim
+from store.queue.gates import open_gate
 from store.queue.holding import Held, hold
 from store.queue.settling import locked_job, revise, settle_job
 
@@ -25,10 +27,14 @@ class Failure:
 
 
 async def finish(session: AsyncSession, held: Held) -> None:
-    """End a held task that did its work. The caller has already written what was made (the variant's row)."""
+    """End a held task that did its work, and bill it. The caller has already written what was made.
+
+    Takes the lock of the owner's usage, so subjects are locked before.
+    """
     await end_task(session, held.task, JobStatus.SUCCEEDED)
     if held.job is not None:
         await settle_job(session, held.job)
+    await ledger.settle(session, [held.task.id])
 
 
 async def fail(session: AsyncSession, held: Held, failure: Failure, policy: RetryPolicy) -> bool:
@@ -48,7 +54,7 @@ async def fail(session: AsyncSession, held: Held, failure: Failure, policy: Retr
 
 
 async def fail_for_good(session: AsyncSession, held: Held, failure: Failure) -> None:
-    """End a held task as FAILED, without another try."""
+    """End a held task as FAILED, without another try. What waited for its text goes on without it."""
     for row in (held.task, held.variant):
         if row is not None:
             row.failure_code = failure.code
@@ -59,7 +65,10 @@ async def fail_for_good(session: AsyncSession, held: Held, failure: Failure) -> 
         held.variant.finished_at = func.clock()
     await end_task(session, held.task, JobStatus.FAILED)
     if held.job is not None:
+        if held.task.kind is TaskKind.WRITE:
+            await open_gate(session, held.job.id)
         await settle_job(session, held.job)
+    await ledger.settle(session, [held.task.id])
 
 
 async def release(session: AsyncSession, claim: Claim) -> None:
@@ -78,8 +87,17 @@ async def release(session: AsyncSession, claim: Claim) -> None:
 async def cancel_job(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
     """Cancel a job at once: what waits or runs is CANCELED, finished variants stay. None when it is gone.
 
-    A final job is left as it is. Runs lose their fence here and are told after the commit.
+    A final job is left as it is. Runs lose their fence here and are told after the commit. Takes the lock of the
+    owner's usage; who must lock a subject as well calls `stop_job`, locks it, then calls `ledger.settle_jobs`.
     """
+    job = await stop_job(session, job_id)
+    if job is not None and job.status is JobStatus.CANCELED:
+        await ledger.settle_jobs(session, [job_id])
+    return job
+
+
+async def stop_job(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
+    """As `cancel_job`, without the ledger: the holds of its tasks stay until they are settled."""
     job = await locked_job(session, job_id)
     if job is None or job.status.final:
         return job

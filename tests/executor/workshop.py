@@ -6,6 +6,7 @@ import dataclasses
 import io
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,7 @@ def build(db: Database, folder: Path, *generators: Generator, **settings: Any) -
     broadcast.attach(db)
     vault = Vault(folder)
     executor = Executor(
-        Parts(
-            db=db, models=models, vault=vault, broadcast=broadcast, board=board, render=quick_looks
-        ),
+        Parts(db=db, models=models, vault=vault, broadcast=broadcast, board=board, render=quick_looks),
         chosen,
     )
     progress = Progress(Sources(db=db, broadcast=broadcast, board=board, models=models), chosen)
@@ -130,6 +129,7 @@ class Order:
     priority: int = 0
     subject_id: uuid.UUID | None = None
     first_version: int = 1
+    price: Decimal = Decimal(0)
 
 
 async def add_job(db: Database, order: Order) -> uuid.UUID:
@@ -194,6 +194,7 @@ def task_for(order: Order, job: Job, spec: Spec, variant: Variant | None) -> Tas
         model_key=order.model,
         priority=order.priority,
         spec=to_json(spec),
+        cost_estimate=order.price,
     )
 
 

@@ -26,8 +26,8 @@ class Limits(Table):
 class Usage(Table):
     """What one user has used in one month (UTC, `month` = its first day), under one row lock.
 
-    `images` and `held_images` count pictures made and pictures asked for; `days` maps a day of the month to the
-    number of both. Money: `held_usd` is promised, `spent_usd` is billed.
+    `images` counts pictures made, `held_images` those in the making; `days` maps a day of the month to the number
+    of both. Money: `held_usd` is promised, `spent_usd` is billed. Written by `store.ledger` alone.
     """
 
     __tablename__ = "usage"

@@ -122,7 +122,7 @@ class PostStatus(enum.Enum):
 
 
 class LedgerKind(enum.Enum):
-    """HOLD promises, CAPTURE bills (and lifts the hold), RELEASE lifts a hold, CORRECT mends a bill."""
+    """HOLD promises, RELEASE lifts a hold (a negative amount), CAPTURE bills, CORRECT mends a bill."""
 
     HOLD = "HOLD"
     CAPTURE = "CAPTURE"

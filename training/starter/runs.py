@@ -128,7 +128,7 @@ class Run:
         losses_of: Callable[[int], StepLosses],
         every: Callable[[Run], Mapping[str, float]] | None,
     ) -> None:
-        plan, sums, since = self.plan, dict[str, float](), time.time()
+        plan, sums, since, counted = self.plan, dict[str, float](), time.time(), 0
         while self.step < plan.steps and not self._stopping:
             if plan.decay and self.step == plan.steps - plan.decay:
                 self.save("stable.pt")
@@ -137,9 +137,11 @@ class Run:
                 sums[name] = sums.get(name, 0.0) + value
             self.cpu_seconds += time.process_time() - used
             self.step += 1
+            counted += 1
             if self.step % plan.log_every == 0:
-                self._log({k: v / plan.log_every for k, v in sums.items()}, time.time() - since)
-                sums, since = {}, time.time()
+                means = {name: value / counted for name, value in sums.items()}
+                self._log(means, (time.time() - since) / counted)
+                sums, since, counted = {}, time.time(), 0
             if self.step % plan.save_every == 0:
                 self.save()
                 if every is not None:
@@ -173,12 +175,15 @@ class Run:
                     self.average[name].lerp_(value, 1 - share)
 
     def _log(self, figures: Mapping[str, float], seconds: float) -> None:
+        """Write a line; `seconds` per step give the time left, 0 leaves it out."""
         line: dict[str, Any] = {"step": self.step, "of": self.plan.steps}
         line |= {name: round(value, 5) for name, value in figures.items()}
         line["cpu_s"] = round(self.cpu_seconds)
         if seconds:
-            left = (self.plan.steps - self.step) * seconds / self.plan.log_every
-            line |= {"wall_per_step": round(seconds / self.plan.log_every, 4), "left_s": round(left)}
+            line |= {
+                "wall_per_step": round(seconds, 4),
+                "left_s": round((self.plan.steps - self.step) * seconds),
+            }
         with (self.plan.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
 

@@ -76,7 +76,8 @@ class Sizing(enum.Enum):
 class Inputs:
     """How a Replicate model names its inputs; "" = it has none of the kind.
 
-    `strength` is how much of `image` is destroyed, 0..1. `references` is a list unless `single`.
+    `strength` is how much of `image` is destroyed, 0..1. `references` is a list unless `single`. More steps than
+    `max_steps` are cut to it.
     """
 
     sizing: Sizing = Sizing.RATIO
@@ -87,6 +88,7 @@ class Inputs:
     strength: str = ""
     negative: str = ""
     steps: str = ""
+    max_steps: int = 50
     guidance: str = ""
     fixed: Mapping[str, Json] = dataclasses.field(default_factory=frozen)
 

@@ -101,11 +101,15 @@ class HostedGenerator:
         entry = self._catalog.get(spec.model)
         return check(spec, entry) if entry is not None else f"{spec.model} is no model of this server."
 
-    def estimate(self, spec: ImageSpec) -> Decimal:
-        """US dollars that this picture may cost: the hold on a budget. 0 for an unknown model."""
+    def estimate(self, spec: ImageSpec | TextSpec | TrainingSpec) -> Decimal:
+        """US dollars that it may cost: the hold on a budget. 0 for an unknown model and one without a price."""
         entry = self._catalog.get(spec.model)
         if entry is None:
             return Decimal(0)
+        if isinstance(spec, TextSpec):
+            return text.estimate(spec, entry.price.tokens)
+        if isinstance(spec, TrainingSpec):
+            return entry.price.picture
         return entry.price.estimate(spec.quality, spec.width, spec.height, len(held.usable(spec, entry)))
 
     def text_model(self) -> str | None:
@@ -215,14 +219,11 @@ class HostedGenerator:
             return await self._image_order(spec, entry, key)
         files = spec.images if isinstance(spec, TextSpec) else tuple(image.file for image in spec.images)
         wanted = tuple(Conditioning(kind=ConditioningKind.REFERENCE_IMAGE, file=file) for file in files)
-        estimate = entry.price.picture
-        if isinstance(spec, TextSpec):
-            estimate = text.estimate(spec, entry.price.tokens)
         return Order(
             key=key,
             spec=spec,
             entry=entry,
-            estimate=estimate,
+            estimate=self.estimate(spec),
             references=await held.opened(wanted, self._open_file),
         )
 

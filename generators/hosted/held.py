@@ -23,7 +23,9 @@ def usable(spec: ImageSpec, entry: Entry) -> tuple[Conditioning, ...]:
     can = entry.model.capabilities
     seen: set[str] = set()
     chosen: list[Conditioning] = []
-    for held in spec.conditioning:
+    # What is being refined stands first: a mask belongs to it.
+    ordered = sorted(spec.conditioning, key=lambda held: held.kind is not ConditioningKind.INIT_IMAGE)
+    for held in ordered:
         if held.kind not in _PICTURES or held.file is None or held.file.sha256 in seen:
             continue
         if held.kind is ConditioningKind.INIT_IMAGE and Capability.IMAGE_TO_IMAGE in can:
@@ -71,7 +73,9 @@ def image_made(
         said.pop("seed", None),
     )
     steps = said.pop("steps", 0)
-    prompt = Conditioning(kind=ConditioningKind.PROMPT)
+    plain = [Conditioning(kind=ConditioningKind.PROMPT)]
+    if seed is not None:
+        plain += [held for held in order.spec.conditioning if held.kind is ConditioningKind.SEED]
     facts = ImageFacts(
         model=order.entry.model.key,
         model_version=str(version) if version is not None else None,
@@ -80,7 +84,7 @@ def image_made(
         seed=seed if isinstance(seed, int) else None,
         steps=steps if isinstance(steps, int) else 0,
         duration_ms=max(0, round((clock.now() - order.begun) * 1000)),
-        conditioning=(prompt, *(reference.held for reference in order.references)),
+        conditioning=(*plain, *(reference.held for reference in order.references)),
         parameters={name: value for name, value in said.items() if value is not None},
         cost=cost,
         provider_job_id=str(provider_id) if provider_id is not None else None,

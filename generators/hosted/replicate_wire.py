@@ -43,9 +43,7 @@ def inputs_of(
     if form.negative and spec.negative_prompt is not None:
         made[form.negative] = spec.negative_prompt
     if form.steps and spec.steps:
-        made[form.steps] = (
-            min(spec.steps, entry.model.default_steps) if entry.model.default_steps else spec.steps
-        )
+        made[form.steps] = min(spec.steps, form.max_steps)
     if form.guidance and spec.guidance is not None:
         made[form.guidance] = spec.guidance
     made.update(_pictures(form, references, urls))

@@ -91,7 +91,9 @@ _BLACK_FOREST = (
         wire="black-forest-labs/flux-schnell",
         can=(_TEXT, _SEED, Capability.STEP_PROGRESS),
         inputs=Inputs(
-            steps="num_inference_steps", fixed=frozen({**_PNG, "num_outputs": 1, "megapixels": "1"})
+            steps="num_inference_steps",
+            max_steps=4,
+            fixed=frozen({**_PNG, "num_outputs": 1, "megapixels": "1"}),
         ),
         price="0.003",
         ratios=_WIDE,
@@ -211,6 +213,7 @@ _OTHERS = (
             strength="prompt_strength",
             negative="negative_prompt",
             steps="num_inference_steps",
+            max_steps=100,
             guidance="guidance_scale",
             fixed=frozen({"num_outputs": 1, "apply_watermark": False}),
         ),

@@ -12,7 +12,7 @@ import pytest_asyncio
 from generators.events import CallAccepted, CallEnded, FailureKind, Phase, Stepped
 from generators.generator import Known, KnownCall
 from generators.hosted.calls import RELEASED
-from generators.spec import ConditioningKind
+from generators.spec import Conditioning, ConditioningKind
 from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
 from tests.peers.replicate import HOUR, SDXL, TOKEN, ReplicatePeer
@@ -124,6 +124,21 @@ async def test_model_without_references_is_held_by_the_prompt_alone(
     events = await bench.run(spec(MODEL, conditioning=held))
     assert [h.kind for h in events[-1].facts.conditioning] == [ConditioningKind.PROMPT]
     assert "input_image" not in peer.predictions["p0000"]["input"]
+
+
+async def test_steps_are_cut_to_what_the_model_takes(bench: Bench, peer: ReplicatePeer) -> None:
+    await bench.run(spec(MODEL, steps=50))
+    await bench.run(spec("flux-2-flex", steps=40))
+    rows = [row["input"] for row in peer.predictions.values()]
+    assert (rows[0]["num_inference_steps"], rows[1]["steps"]) == (4, 40)
+
+
+async def test_seed_that_holds_is_named_where_the_model_takes_one(bench: Bench) -> None:
+    held = (Conditioning(kind=ConditioningKind.SEED),)
+    taken = await bench.run(spec(MODEL, conditioning=held))
+    not_taken = await bench.run(spec("leonardo-phoenix-1.0", conditioning=held))
+    kinds_of = [[h.kind.value for h in events[-1].facts.conditioning] for events in (taken, not_taken)]
+    assert kinds_of == [["PROMPT", "SEED"], ["PROMPT"]]
 
 
 async def test_image_to_image_says_how_much_is_kept(bench: Bench, peer: ReplicatePeer) -> None:

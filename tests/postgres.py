@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any, Self
 
@@ -85,12 +86,14 @@ class Cluster:
 
 
 class Copies:
-    """Makes and drops databases for one test process. Synchronous, so that any fixture or thread may use it."""
+    """Makes and drops databases for one test process. Any fixture, test, coroutine or thread may call it and waits."""
 
     def __init__(self, url: str, template: str, worker: str) -> None:
         self.url, self.template, self.worker = url, template, worker
         self._made = 0
         self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="test-databases", daemon=True)
+        self._thread.start()
         self._admin = self._run(asyncpg.connect(_dsn(self.url)))
 
     def create(self) -> str:
@@ -106,10 +109,12 @@ class Copies:
 
     def close(self) -> None:
         self._run(self._admin.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self._loop.run_until_complete(work)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
 
 class Counted:

@@ -238,8 +238,10 @@ def another_process_of_its_user() -> Iterator[int]:
     """PostgreSQL takes a pid for its own only where that process is of the same user."""
     identity: dict[str, Any] = {"user": NOBODY} if ROOT else {}
     with subprocess.Popen(["/bin/sleep", "60"], **identity) as process:
-        yield process.pid
-        process.kill()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 @pytest.mark.asyncio

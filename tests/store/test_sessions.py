@@ -1,9 +1,10 @@
 """Sessions on a real database: what is kept, what is refused, and what a cancellation leaves behind."""
 
 import asyncio
+import contextlib
 import datetime
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -31,13 +32,13 @@ pytestmark = pytest.mark.asyncio
 
 @pytest_asyncio.fixture
 async def notes(db: Database) -> AsyncIterator[Database]:
-    """A database with an empty table `notes (n int)`, whose commits take 0.3 s for negative numbers."""
+    """A database with an empty table `notes (n int)`, whose COMMIT waits (-1), refuses (-2) or takes 30 s (-3)."""
     async with db.begin() as session:
         await session.execute(text("CREATE TABLE notes (n int)"))
         await session.execute(
             text(
                 "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN IF NEW.n = -1 THEN PERFORM pg_sleep(0.3); END IF;"
+                "$$ BEGIN IF NEW.n = -1 THEN PERFORM pg_advisory_xact_lock(42); END IF;"
                 "   IF NEW.n = -2 THEN RAISE unique_violation; END IF;"
                 "   IF NEW.n = -3 THEN PERFORM pg_sleep(30); END IF; RETURN NULL; END $$"
             )
@@ -59,6 +60,25 @@ async def write_and_announce(db: Database, number: int, announced: list[str]) ->
     async with db.begin() as session:
         await write(session, number)
         after_commit(session, lambda: announced.append("kept"))
+
+
+@contextlib.asynccontextmanager
+async def commit_held(database_url: str) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """Inside, the COMMIT of -1 waits; the call yielded returns once it does, having ended its connection if asked."""
+    async with connected(database_url) as admin:
+        await admin.execute("SELECT pg_advisory_lock(42)")
+
+        async def held(*, terminate: bool = False) -> None:
+            act = "pg_terminate_backend(pid)" if terminate else "pid"
+            waiting = (
+                f"SELECT {act} FROM pg_stat_activity WHERE wait_event = 'advisory' AND query = 'COMMIT;'"
+            )
+            async with asyncio.timeout(20):
+                while await admin.fetchval(waiting) is None:  # noqa: ASYNC110 - PostgreSQL's state
+                    await asyncio.sleep(0.01)
+
+        yield held
+        await admin.execute("SELECT pg_advisory_unlock_all()")
 
 
 async def kept(db: Database) -> list[int]:
@@ -190,21 +210,19 @@ async def test_cancel_before_commit_changes_nothing(notes: Database) -> None:
     assert connections_out(notes) == 0
 
 
-async def test_cancel_during_commit_waits_for_the_outcome_and_announces_it(notes: Database) -> None:
+async def test_cancel_during_commit_waits_for_the_outcome_and_announces_it(
+    notes: Database, database_url: str
+) -> None:
     announced: list[str] = []
-    written = asyncio.Event()
 
-    async def work() -> None:
-        async with notes.begin() as session:
-            await write(session, -1)
-            after_commit(session, lambda: announced.append("kept"))
-            written.set()
-
-    task = asyncio.create_task(work())
-    await written.wait()
-    await asyncio.sleep(0.05)  # COMMIT takes 0.3 s and is on its way
-    task.cancel()
-    task.cancel()
+    async with commit_held(database_url) as held:
+        task = asyncio.create_task(write_and_announce(notes, -1, announced))
+        await held()
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -213,12 +231,25 @@ async def test_cancel_during_commit_waits_for_the_outcome_and_announces_it(notes
     assert connections_out(notes) == 0
 
 
-async def test_timeout_during_commit_is_a_timeout_and_still_announced(notes: Database) -> None:
+async def test_timeout_during_commit_is_a_timeout_and_still_announced(
+    notes: Database, database_url: str
+) -> None:
     announced: list[str] = []
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.15):
+    async def work() -> None:
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
             await write_and_announce(notes, -1, announced)
+
+    limits: list[asyncio.Timeout] = []
+    async with commit_held(database_url) as held:
+        task = asyncio.create_task(work())
+        await held()
+        limits[0].reschedule(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        assert not task.done()
+    with pytest.raises(TimeoutError):
+        await task
 
     assert announced == ["kept"]
     assert await kept(notes) == [-1]
@@ -238,25 +269,19 @@ async def test_connection_lost_during_commit_is_an_unknown_outcome(
     notes: Database, database_url: str
 ) -> None:
     announced: list[str] = []
-    end_whoever_sleeps = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query = 'COMMIT;'"
-    )
 
-    task = asyncio.create_task(write_and_announce(notes, -3, announced))
-    other = Database(database_url)
-    async with asyncio.timeout(10), other.session() as admin:
-        while (await admin.execute(end_whoever_sleeps)).first() is None:  # noqa: ASYNC110 - PostgreSQL's state
-            await asyncio.sleep(0.01)
-    with pytest.raises(CommitUnknown):
-        await task
-    await other.close()
+    async with commit_held(database_url) as held:
+        task = asyncio.create_task(write_and_announce(notes, -1, announced))
+        await held(terminate=True)
+        with pytest.raises(CommitUnknown):
+            await task
 
     assert announced == []
     assert await kept(notes) == []  # the pool has replaced the connection
 
 
 async def test_slow_commit_is_an_unknown_outcome(notes: Database, database_url: str) -> None:
-    impatient = Database(database_url, PoolOptions(statement_s=0.2))
+    impatient = Database(database_url, PoolOptions(statement_s=1.0))
 
     with pytest.raises(CommitUnknown):
         async with impatient.begin() as session:

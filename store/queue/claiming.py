@@ -67,10 +67,11 @@ WITH RECURSIVE lane AS (
   ORDER BY start, owners.owner_id LIMIT :reach
 ), waiting AS (
   SELECT due.id, due.owner_id, heads.start + due.place AS tag,
-         coalesce(due.model_key = ANY(:warm), false) AS is_warm
+         coalesce(due.model_key = ANY(:warm), false) AS is_warm,
+         CASE WHEN :suspects THEN due.deaths ELSE 0 END AS suspicion
   FROM heads CROSS JOIN LATERAL (
-    SELECT id, owner_id, model_key, row_number() OVER (ORDER BY priority DESC, id) - 1 AS place
-    FROM (SELECT id, owner_id, model_key, priority FROM tasks
+    SELECT id, owner_id, model_key, deaths, row_number() OVER (ORDER BY priority DESC, id) - 1 AS place
+    FROM (SELECT id, owner_id, model_key, deaths, priority FROM tasks
           WHERE lane = :lane AND owner_id = heads.owner_id AND state = 'QUEUED' AND not_before <= clock()
             AND (deaths > 0) = coalesce(:suspects, deaths > 0)
           ORDER BY priority DESC, id LIMIT :reach) AS own) AS due
@@ -79,7 +80,7 @@ WITH RECURSIVE lane AS (
   SELECT tasks.id, waiting.tag, waiting.is_warm
   FROM waiting JOIN tasks ON tasks.id = waiting.id
   WHERE tasks.state = 'QUEUED' AND tasks.not_before <= clock()
-  ORDER BY waiting.is_warm DESC, waiting.tag, waiting.id
+  ORDER BY waiting.suspicion DESC, waiting.is_warm DESC, waiting.tag, waiting.id
   LIMIT :room FOR UPDATE OF tasks SKIP LOCKED
 ), claimed AS (
   UPDATE tasks SET state = 'RUNNING', fence = fence + 1, stepped = false, worker = :worker,
@@ -110,7 +111,7 @@ FROM claimed ORDER BY tag, id
 class Request:
     """What a worker asks for. `room` = how many tasks at most; `warm` = model keys that are loaded now.
 
-    `suspects` = only those that have a death behind them (True), only others (False), or any (None).
+    `suspects` = only those that have a death behind them, most deaths first (True), only others (False), or any.
     """
 
     lane: str

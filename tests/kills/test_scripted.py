@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,14 @@ async def kill_often(db: Database, url: str, folder: Path, kills: int) -> list[u
     driving = asyncio.create_task(driver.drive())
     for number in range(kills):
         # a server with a database of its own takes everything back at once, another one waits for the lease
-        async with victims.victim(url, folder, exclusive=number % 2 == 0, scripted=STEP) as worker:
-            await asyncio.sleep(chance.uniform(0.05, 0.9))
+        how = {"exclusive": number % 2 == 0, "scripted": STEP}
+        async with victims.victim(url, folder, wait=False, **how) as worker:
+            if number % 5 == 4:  # while it starts
+                await asyncio.sleep(chance.uniform(0.0, 0.1))
+            else:
+                await worker.ready()
+                await victims.until(one_more_than(db, await finished(db)))
+                await asyncio.sleep(chance.uniform(0.0, 0.6))
             await worker.kill()
     driving.cancel()
     await asyncio.gather(driving, return_exceptions=True)
@@ -58,6 +65,23 @@ async def kill_often(db: Database, url: str, folder: Path, kills: int) -> list[u
         await victims.all_final(db, timeout=60 + kills)
         assert await worker.stop() == 0
     return driver.acknowledged
+
+
+async def finished(db: Database) -> int:
+    """How many variants have been finished so far."""
+    return sum((await victims.times_finished(db)).values())
+
+
+def one_more_than(db: Database, before: int) -> Callable[[], Awaitable[bool]]:
+    """Whether another variant was finished.
+
+    A server that dies again and again before anything is finished or saved is what poison looks like.
+    """
+
+    async def holds() -> bool:
+        return await finished(db) > before
+
+    return holds
 
 
 async def check(db: Database, folder: Path, acknowledged: list[uuid.UUID]) -> None:
@@ -101,13 +125,14 @@ async def test_job_that_ends_the_process_is_parked_and_others_finish(
             database_url, tmp_path, exclusive=True, scripted={"scripted_step_seconds": 0.2}
         ) as worker:
             final = asyncio.create_task(victims.all_final(db, timeout=30))
-            dead = asyncio.create_task(worker.process.wait())
+            dead = asyncio.create_task(worker.ended())
             await asyncio.wait([final, dead], return_when=asyncio.FIRST_COMPLETED)
-            for task in (final, dead):
-                task.cancel()
-            if worker.process.returncode is None:
+            if final.done():
+                await worker.stop()
+                await dead
                 break
-            assert worker.process.returncode == 70
+            final.cancel()
+            assert worker.exit_status == 70
             deaths += 1
     assert deaths == 3
     job = await at.job_of(db, poison)
@@ -132,12 +157,12 @@ async def test_stopped_then_continued_worker_writes_nothing(
     slow = {"scripted_step_seconds": 0.1, "scripted_save_every": 2}
     async with victims.victim(database_url, tmp_path, scripted=slow) as zombie:
         await victims.until(lambda: saved_something(db, job_id))
-        zombie.process.send_signal(signal.SIGSTOP)
+        zombie.send(signal.SIGSTOP)
         async with victims.victim(database_url, tmp_path, scripted=STEP) as heir:
             await victims.all_final(db, timeout=30)
             before = await at.job_of(db, job_id), await at.tasks_of(db, job_id)
             files = await victims.referred(db, saved_states=False)
-            zombie.process.send_signal(signal.SIGCONT)
+            zombie.send(signal.SIGCONT)
             await asyncio.sleep(3.0)  # longer than what was left of its run
             assert await zombie.stop() == 0
             assert await heir.stop() == 0

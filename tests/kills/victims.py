@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import dataclasses
-import json
-import signal
-import sys
+import multiprocessing
+import os
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from sqlalchemy import select, text
 from store.database.sessions import Database
 from store.database.tables import FINAL, File, Job, Task
 from store.files.vault import Vault
+from tests.kills import worker
 
-ROOT = Path(__file__).parents[2]
+FORKS = multiprocessing.get_context("forkserver")  # its server has loaded the code: a worker starts in 50 ms
+FORKS.set_forkserver_preload(["tests.kills.worker"])
 QUICK = {
     "lease_seconds": 1.0,
     "heartbeat_seconds": 0.3,
@@ -107,44 +109,61 @@ def on_disk(vault: Vault) -> set[str]:
     return names
 
 
-@dataclasses.dataclass
 class Victim:
     """One running worker process."""
 
-    process: asyncio.subprocess.Process
+    def __init__(self, process: BaseProcess, ready: Connection) -> None:
+        self._process = process
+        self._ready = ready
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; the negative signal number when one ended it."""
+        return self._process.exitcode
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    async def ended(self) -> int | None:
+        """Wait until it is gone; the exit status."""
+        await asyncio.to_thread(self._process.join)
+        return self.exit_status
+
+    async def ready(self) -> None:
+        """Wait until it claims tasks."""
+        if not await asyncio.to_thread(self._ready.poll, 60):
+            raise TimeoutError("the worker does not become ready")
+        assert self._ready.recv() == "ready"
 
     async def kill(self) -> None:
         """SIGKILL."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        self._process.kill()
+        await self.ended()
 
-    async def stop(self) -> int:
+    async def stop(self) -> int | None:
         """SIGTERM; the exit status."""
-        self.process.terminate()
-        return await self.process.wait()
+        self._process.terminate()
+        return await self.ended()
 
 
 @contextlib.asynccontextmanager
-async def victim(database_url: str, folder: Path, **asked: Any) -> AsyncIterator[Victim]:
-    """A worker that is ready; killed at the end if it still runs."""
+async def victim(
+    database_url: str, folder: Path, *, wait: bool = True, **asked: Any
+) -> AsyncIterator[Victim]:
+    """A worker, by default one that is ready; killed at the end if it still runs."""
     asked = {"database_url": database_url, "folder": str(folder), **asked}
     asked["settings"] = {**QUICK, **asked.get("settings", {})}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.kills.worker",
-        json.dumps(asked),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    found = Victim(process)
+    ours, theirs = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=worker.main, args=(theirs, asked))
+    process.start()
+    theirs.close()
+    found = Victim(process, ours)
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
-        assert line == b"ready\n", line
+        if wait:
+            await found.ready()
         yield found
     finally:
-        if process.returncode is None:
-            await found.kill()
-        await process.communicate()
+        await found.kill()
+        ours.close()

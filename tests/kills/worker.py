@@ -1,15 +1,12 @@
-"""A server process without transports, for killing: `python -m tests.kills.worker '<json>'`.
+"""A server process without transports, for killing.
 
-Says "ready" on standard output once it claims tasks. SIGTERM stops it as it stops a server: exit status 0.
+Says "ready" through its pipe once it claims tasks. SIGTERM stops it as it stops a server: exit status 0.
 """
 
 import asyncio
-import contextlib
-import io
-import json
 import logging
 import signal
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +20,12 @@ from executor.settings import ExecutorSettings
 from generators.scripted import ScriptedGenerator, ScriptedSettings
 from store.database.sessions import Database, PoolOptions
 from store.events import Broadcast
+from store.files.renditions import render
 from store.files.vault import Vault
 from tests.executor.workshop import quick_looks
 
 
-def picture() -> bytes:
-    """A small PNG."""
-    out = io.BytesIO()
-    Image.new("RGB", (64, 64), "teal").save(out, "PNG")
-    return out.getvalue()
-
-
-async def work(asked: dict[str, Any]) -> None:
+async def work(ready: Connection, asked: dict[str, Any]) -> None:
     """Work until told to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,16 +45,17 @@ async def work(asked: dict[str, Any]) -> None:
         ),
         ExecutorSettings(**asked.get("settings", {})),
     )
-    await quick_looks(picture())  # its libraries load now, as a server's decoder is warm before it serves
     await executor.start(exclusive=asked.get("exclusive", False))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    ready.send("ready")
     await stop.wait()
     await executor.stop()
     await db.close()
 
 
-if __name__ == "__main__":
+def main(ready: Connection, asked: dict[str, Any]) -> None:
+    """What the process runs."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(work(json.loads(sys.argv[1])))
+    asyncio.run(work(ready, asked))
+
+
+render(Image.new("RGB", (64, 64)))  # its libraries load before the fork, as a server's decoder is warm

@@ -22,6 +22,7 @@ from resolvers.access import FileAccess
 from resolvers.identity import Viewer
 from store.database.sessions import Database
 from store.database.tables import Table
+from store.events import Broadcast
 
 __all__ = ["Context", "Info", "Maybe", "Parent", "Some"]
 
@@ -38,6 +39,7 @@ class Context:
     progress: Progress
     files: FileAccess
     request_id: str | None = None
+    broadcast: Broadcast = dataclasses.field(default_factory=Broadcast)
     _loaders: dict[object, DataLoader[Any, Any]] = dataclasses.field(default_factory=dict, repr=False)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:

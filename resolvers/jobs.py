@@ -1,7 +1,8 @@
 """Jobs: reading, watching, cancelling and trying again."""
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -69,7 +70,7 @@ async def progress_of(job: Parent[Job], info: Info) -> JobState | None:
     return await info.context.progress.now(job.id, previews=selects(info, "variants", "preview"))
 
 
-async def watch(info: Info, job_id: uuid.UUID) -> AsyncIterator[JobState]:
+async def watch(info: Info, job_id: uuid.UUID) -> AsyncGenerator[JobState, None]:
     """The whole state now and after every change, until the job is final; holds no session while it waits.
 
     Raises:
@@ -79,9 +80,11 @@ async def watch(info: Info, job_id: uuid.UUID) -> AsyncIterator[JobState]:
     async with context.reading() as session:
         if await session.scalar(one(context.viewer, Job, job_id)) is None:
             raise not_found("job")
-    async for state in context.progress.watch(job_id, previews=selects(info, "variants", "preview")):
-        context.forget()  # what an earlier event has loaded may have changed since
-        yield state
+    previews = selects(info, "variants", "preview")
+    async with aclosing(context.progress.watch(job_id, previews=previews)) as states:
+        async for state in states:
+            context.forget()  # what an earlier event has loaded may have changed since
+            yield state
 
 
 async def cancel_job(info: Info, asked: CancelJobInput) -> Job:

@@ -36,8 +36,6 @@ from store.files.decoder import Decoder
 from tests.executor import workshop
 from tests.executor.workshop import Workshop
 
-NOON = 1_800_000_000.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -165,7 +163,7 @@ async def serving(db: Database, folder: Path, *generators: Generator, **settings
         settings=Settings({}),
         database=db,
         exclusive=False,
-        files=FileAccess(vault=shop.vault, decoder=decoder, signer=Signer(b"s" * 32, clock=lambda: NOON)),
+        files=FileAccess(vault=shop.vault, decoder=decoder, signer=Signer(b"s" * 32)),
         models=shop.models,
         progress=shop.progress,
         executor=shop.executor,

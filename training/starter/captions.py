@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from training.starter import words
 from training.starter.looks import PLAIN, Look, random_look
+from training.starter.phrases import before_wall, in_scene, listed, object_caption, scene_caption, tidy
 from training.starter.roles import ROLES, Role, roles_for
 
 _EVERYDAY: Final = {
@@ -29,46 +30,26 @@ _EVERYDAY: Final = {
     "scene": (PLAIN,),
 }
 _SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.9, "expression": 0.7}
-_SYLLABLES: Final = [
-    "ka",
-    "zo",
-    "mir",
-    "tel",
-    "ra",
-    "vun",
-    "qui",
-    "shi",
-    "bor",
-    "len",
-    "fa",
-    "dro",
-    "ny",
-    "ex",
-    "plo",
-    "gri",
-    "ta",
-    "um",
-    "wes",
-    "yor",
-    "ith",
-    "ban",
-    "cle",
-    "od",
-]
+_SYLLABLES: Final = words.listing(
+    "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od"
+)
 
 
-def caption(look: Look, rng: random.Random, *, everything: bool = False) -> str:
+def caption(
+    look: Look, rng: random.Random, *, everything: bool = False, unsaid: frozenset[str] = frozenset()
+) -> str:
     """A caption for a look.
 
     `everything` says each attribute plainly, without roles and without decoration; it is
-    what attributes are measured with.
+    what attributes are measured with. Attributes in `unsaid` are never mentioned: a reference
+    picture shows them instead.
     """
     if look.kind == "scene":
-        text = _scene_caption(look, rng)
+        text = scene_caption(look, rng)
     elif look.kind == "object":
-        text = _object_caption(look, rng, everything=everything)
+        text = object_caption(look, rng, everything=everything)
     else:
-        text = _PersonCaption(look, rng, everything=everything).text()
+        text = _PersonCaption(look, rng, everything=everything, unsaid=unsaid).text()
     return text if everything else _decorated(text, rng)
 
 
@@ -87,19 +68,17 @@ def training_look(rng: random.Random) -> Look:
 class _PersonCaption:
     """One person's caption while it is being put together."""
 
-    def __init__(self, look: Look, rng: random.Random, *, everything: bool) -> None:
+    def __init__(self, look: Look, rng: random.Random, *, everything: bool, unsaid: frozenset[str]) -> None:
         self.look = look
         self.rng = rng
         self.everything = everything
-        self.role = None if everything else self._chosen_role()
-        implied = {name for name, _ in self.role.implies} if self.role else set()
-        if self.role and self.role.gender:
-            implied.add("gender")
+        self.role = None if everything else self._chosen_role(unsaid)
+        implied = self.role.tells() if self.role else set()
         share = rng.choice((0.35, 0.7, 0.95))
-        self.said = {name for name in look.shown() if self._is_said(name, implied, share)}
+        self.said = {name for name in look.shown() if self._is_said(name, implied, share)} - unsaid
 
-    def _chosen_role(self) -> Role | None:
-        fitting = roles_for(self.look)
+    def _chosen_role(self, unsaid: frozenset[str]) -> Role | None:
+        fitting = [role for role in roles_for(self.look) if role.tells().isdisjoint(unsaid)]
         return self.rng.choice(fitting) if fitting and self.rng.random() < 0.6 else None
 
     def _is_said(self, name: str, implied: set[str], share: float) -> bool:
@@ -211,7 +190,7 @@ class _PersonCaption:
             phrases += self._optional(look.glasses, words.GLASSES, "no glasses")
         if "beard" in said and look.beard != "none":
             colour = rng.choice(words.HAIR[look.hair])
-            phrases.append(_tidy(rng.choice(words.BEARD[look.beard]).format(colour)))
+            phrases.append(tidy(rng.choice(words.BEARD[look.beard]).format(colour)))
         return phrases
 
     def _hair(self) -> list[str]:
@@ -219,7 +198,7 @@ class _PersonCaption:
         colour = rng.choice(words.HAIR[look.hair])
         if "style" in said:
             shown = colour if "hair" in said else ""
-            return [_tidy(rng.choice(words.STYLE[look.style]).format(shown))]
+            return [tidy(rng.choice(words.STYLE[look.style]).format(shown))]
         return [f"{colour} hair"] if "hair" in said and look.style != "bald" else []
 
     def _optional(self, value: str, phrases: Sequence[str], without: str) -> list[str]:
@@ -232,7 +211,7 @@ class _PersonCaption:
         phrases = []
         colour = rng.choice(words.COLOURS[look.cloth]) if "cloth" in said else ""
         if "outfit" in said:
-            phrases.append(_tidy(rng.choice(words.OUTFIT[look.outfit]).format(colour)))
+            phrases.append(tidy(rng.choice(words.OUTFIT[look.outfit]).format(colour)))
         elif colour:
             phrases.append(f"{colour} {rng.choice(('clothes', 'clothing', 'outfit'))}")
         if "hat" in said:
@@ -248,79 +227,13 @@ class _PersonCaption:
     def _where(self) -> list[str]:
         look, rng = self.look, self.rng
         if look.scene == PLAIN:
-            return [_before_wall(look, rng)] if "wall" in self.said else []
+            return [before_wall(look, rng)] if "wall" in self.said else []
         if "scene" not in self.said or (look.scene == "kitchen" and self._kitchen_is_clear()):
             return []
         return [in_scene(look.scene, rng)]
 
     def _kitchen_is_clear(self) -> bool:
         return self.look.prop == "muffins" and not self.everything and self.rng.random() < 0.4
-
-
-def listed(phrases: Sequence[str]) -> str:
-    """Phrases joined as in speech: "a, b and c"."""
-    if len(phrases) == 1:
-        return phrases[0]
-    return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
-
-
-def _tidy(phrase: str) -> str:
-    phrase = " ".join(phrase.split())
-    if phrase.startswith("a ") and phrase[2] in "aeiou":
-        phrase = "an " + phrase[2:]
-    if phrase.startswith("an ") and phrase[3] not in "aeiou":
-        phrase = "a " + phrase[3:]
-    return phrase
-
-
-def in_scene(scene: str, rng: random.Random) -> str:
-    """Where somebody is, as in "at the beach"."""
-    place = rng.choice(words.SCENE[scene])
-    draw = rng.random()
-    if draw < 0.12:
-        return f"{place} background"
-    if draw < 0.2:
-        return f"{place} in the background"
-    preposition = rng.choice(words.SCENE_PREPOSITIONS.get(scene, ("in the", "in the", "in a")))
-    praise = f"{rng.choice(words.PRAISE)} " if rng.random() < 0.15 else ""
-    return _tidy(f"{preposition} {praise}{place}").replace(" a a ", " a ")
-
-
-def _before_wall(look: Look, rng: random.Random) -> str:
-    colour = rng.choice(words.COLOURS[look.wall])
-    pattern = rng.choice(
-        ("on a {} background", "{} background", "in front of a {} wall", "plain {} background",
-         "before a {} wall", "with a {} background", "on {}")
-    )  # fmt: skip
-    return _tidy(pattern.format(colour))
-
-
-def _scene_caption(look: Look, rng: random.Random) -> str:
-    place = rng.choice(words.SCENE[look.scene])
-    praise = rng.choice(words.PRAISE) if rng.random() < 0.5 else ""
-    plain = _tidy(f"{praise} {place}")
-    draw = rng.random()
-    if draw < 0.3:
-        return plain
-    if draw < 0.6:
-        return _tidy(f"{rng.choice(('a', 'the', 'a'))} {plain}")
-    if draw < 0.85:
-        return _tidy(f"{rng.choice(words.SCENE_FRAMES)} {rng.choice(('the', 'a', ''))} {plain}")
-    return f"{in_scene(look.scene, rng)}, {rng.choice(('no people', 'nobody', 'landscape', 'empty'))}"
-
-
-def _object_caption(look: Look, rng: random.Random, *, everything: bool) -> str:
-    item = rng.choice(words.OBJECT[look.object])
-    article = rng.choice(("a", "a", "the", "one", ""))
-    praise = rng.choice(words.PRAISE) if rng.random() < 0.4 else ""
-    text = _tidy(f"{article} {praise} {item}")
-    if rng.random() < 0.25:
-        text = f"{rng.choice(words.FRAMES)} {text}"
-    if rng.random() < 0.2:
-        text += " " + rng.choice(("on a table", "on a plate", "close-up", "still life", "isolated"))
-    if look.scene != PLAIN:
-        return f"{text} {in_scene(look.scene, rng)}"
-    return f"{text} {_before_wall(look, rng)}" if everything or rng.random() < 0.45 else text
 
 
 def _unknown_word(rng: random.Random) -> str:

@@ -19,6 +19,10 @@ class Role:
     implies: tuple[tuple[str, str], ...]
     gender: str | None = None
 
+    def tells(self) -> set[str]:
+        """Names of the attributes that the words stand for."""
+        return {name for name, _ in self.implies} | ({"gender"} if self.gender else set())
+
     def fits(self, look: Look) -> bool:
         """Whether the look shows everything that the role implies."""
         if self.gender is not None and look.gender != self.gender:

@@ -40,62 +40,11 @@ def known_words() -> set[str]:
     return {word for text in texts for word in _WORD.findall(text.lower()) if word.isalpha()}
 
 
-_SENTENCE_WORDS = [
-    "a",
-    "an",
-    "the",
-    "with",
-    "and",
-    "in",
-    "at",
-    "on",
-    "of",
-    "by",
-    "for",
-    "to",
-    "is",
-    "who",
-    "has",
-    "wears",
-    "wearing",
-    "dressed",
-    "no",
-    "her",
-    "his",
-    "she",
-    "he",
-    "they",
-    "their",
-    "background",
-    "wall",
-    "plain",
-    "clothes",
-    "clothing",
-    "outfit",
-    "landscape",
-    "nobody",
-    "empty",
-    "people",
-    "front",
-    "before",
-    "table",
-    "plate",
-    "close",
-    "up",
-    "still",
-    "life",
-    "isolated",
-    "named",
-    "one",
-    "two",
-    "three",
-    "female",
-    "male",
-    "skin",
-    "hair",
-    "eyes",
-    "it",
-]
+_SENTENCE_WORDS = words.listing(
+    "a|an|the|with|and|in|at|on|of|by|for|to|is|who|has|wears|wearing|dressed|no|her|his|she|he|they"
+    "|their|background|wall|plain|clothes|clothing|outfit|landscape|nobody|empty|people|front|before"
+    "|table|plate|close|up|still|life|isolated|named|one|two|three|female|male|skin|hair|eyes|it"
+)
 
 
 def _frequencies() -> Counter[str]:

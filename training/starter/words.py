@@ -11,8 +11,13 @@ from typing import Final
 Words = MappingProxyType[str, tuple[str, ...]]
 
 
+def listing(row: str) -> tuple[str, ...]:
+    """Phrases written with bars between them."""
+    return tuple(row.split("|"))
+
+
 def _table(**rows: str) -> Words:
-    return MappingProxyType({name: tuple(row.split("|")) for name, row in rows.items()})
+    return MappingProxyType({name: listing(row) for name, row in rows.items()})
 
 
 COLOURS: Final = _table(
@@ -136,47 +141,12 @@ NOUNS: Final = _table(
     man="man|man|man|guy|boy|gentleman|male|male character|male person",
     any="person|person|human|character|someone|adult|figure|individual",
 )
-PERSON_WORDS: Final = [
-    "influencer",
-    "model",
-    "adventurer",
-    "traveler",
-    "hero",
-    "artist",
-    "painter",
-    "singer",
-    "musician",
-    "dancer",
-    "writer",
-    "photographer",
-    "gardener",
-    "farmer",
-    "doctor",
-    "nurse",
-    "engineer",
-    "friend",
-    "neighbor",
-    "blogger",
-    "villager",
-    "bard",
-    "actor",
-    "designer",
-    "citizen",
-    "merchant",
-    "explorer",
-    "hunter",
-    "sailor",
-    "teenager",
-    "worker",
-    "customer",
-    "host",
-    "coach",
-    "villain",
-    "champion",
-    "leader",
-    "companion",
-    "shopkeeper",
-]
+PERSON_WORDS: Final = listing(
+    "influencer|model|adventurer|traveler|hero|artist|painter|singer|musician|dancer|writer"
+    "|photographer|gardener|farmer|doctor|nurse|engineer|friend|neighbor|blogger|villager|bard|actor"
+    "|designer|citizen|merchant|explorer|hunter|sailor|teenager|worker|customer|host|coach|villain"
+    "|champion|leader|companion|shopkeeper"
+)
 
 SCENE: Final = _table(
     beach="beach|beach|beach|seaside|sea|ocean|coast|seashore|shore|tropical beach|sandy beach"
@@ -237,180 +207,34 @@ OBJECT: Final = _table(
     rose="rose|rose|red rose|roses|flower|single rose|red flower|blooming rose|tulip|flower stem",
     cat="cat|cat|cats|kitten|orange cat|kitty|ginger cat|pet cat|cute cat|tabby cat|pet|animal",
 )
-PRAISE: Final = [
-    "beautiful",
-    "lovely",
-    "stunning",
-    "amazing",
-    "magical",
-    "epic",
-    "peaceful",
-    "colorful",
-    "pretty",
-    "wonderful",
-    "nice",
-    "quiet",
-    "majestic",
-    "gorgeous",
-    "breathtaking",
-    "simple",
-    "mysterious",
-    "ancient",
-    "delicious",
-    "fresh",
-    "shiny",
-    "cute",
-    "tasty",
-    "huge",
-    "small",
-    "big",
-    "little",
-    "cozy",
-    "famous",
-    "perfect",
-]
-FRAMES: Final = [
-    "a portrait of",
-    "portrait of",
-    "a picture of",
-    "a cartoon of",
-    "an illustration of",
-    "a drawing of",
-    "a photo of",
-    "an image of",
-    "close-up of",
-    "a headshot of",
-    "an avatar of",
-    "profile picture of",
-    "a close-up portrait of",
-    "generate",
-    "draw",
-    "show me",
-    "i want",
-    "please draw",
-    "professional headshot of",
-    "character portrait of",
-    "painting of",
-]
-SCENE_FRAMES: Final = [
-    "a view of",
-    "view of",
-    "landscape with",
-    "background of",
-    "scenery with",
-    "a scene with",
-    "wide shot of",
-    "an empty",
-    "a picture of",
-    "a landscape of",
-    "photo of",
-    "illustration of",
-    "a panorama of",
-]
-FILLERS: Final = [
-    "digital art",
-    "highly detailed",
-    "4k",
-    "8k",
-    "cinematic lighting",
-    "masterpiece",
-    "flat cartoon",
-    "illustration",
-    "sharp focus",
-    "best quality",
-    "fantasy art",
-    "anime style",
-    "concept art",
-    "vector art",
-    "simple style",
-    "detailed",
-    "cartoon style",
-    "art",
-    "high quality",
-    "studio lighting",
-    "soft light",
-    "upper body",
-    "bust portrait",
-    "close up",
-    "looking at the camera",
-    "realistic",
-    "photorealistic",
-    "professional photography",
-    "dramatic lighting",
-    "friendly",
-    "ambitious",
-    "creative",
-    "confident",
-    "curious",
-    "brave",
-    "determined",
-    "energetic",
-    "funny",
-    "kind",
-    "wise",
-    "loves technology",
-    "passionate about life",
-    "standing",
-    "sitting",
-    "posing",
-    "walking",
-    "hand drawn",
-    "comic book style",
-    "role playing game",
-    "dungeons and dragons",
-    "social media post",
-    "instagram",
-    "avatar",
-    "profile picture",
-    "professional",
-    "natural light",
-    "warm colors",
-    "vivid colors",
-    "centered",
-    "looking ahead",
-    "cool",
-    "strong",
-    "smart",
-]
-NAMES: Final = [
-    "kael",
-    "aria",
-    "luna",
-    "max",
-    "emma",
-    "liam",
-    "sofia",
-    "mia",
-    "leo",
-    "nora",
-    "elena",
-    "marcus",
-    "thorin",
-    "gandalf",
-    "merlin",
-    "lyra",
-    "zara",
-    "anna",
-    "maria",
-    "john",
-    "sarah",
-    "david",
-    "alex",
-    "sam",
-    "kim",
-    "chen",
-    "amir",
-    "fatima",
-    "olga",
-    "ivan",
-    "grok",
-    "elara",
-    "finn",
-    "ruby",
-    "rose marie",
-    "arthur",
-    "lily",
-    "oscar",
-    "clara",
-    "hugo",
-]
+PRAISE: Final = listing(
+    "beautiful|lovely|stunning|amazing|magical|epic|peaceful|colorful|pretty|wonderful|nice|quiet"
+    "|majestic|gorgeous|breathtaking|simple|mysterious|ancient|delicious|fresh|shiny|cute|tasty|huge"
+    "|small|big|little|cozy|famous|perfect"
+)
+FRAMES: Final = listing(
+    "a portrait of|portrait of|a picture of|a cartoon of|an illustration of|a drawing of|a photo of"
+    "|an image of|close-up of|a headshot of|an avatar of|profile picture of|a close-up portrait of"
+    "|generate|draw|show me|i want|please draw|professional headshot of|character portrait of"
+    "|painting of"
+)
+SCENE_FRAMES: Final = listing(
+    "a view of|view of|landscape with|background of|scenery with|a scene with|wide shot of|an empty"
+    "|a picture of|a landscape of|photo of|illustration of|a panorama of"
+)
+FILLERS: Final = listing(
+    "digital art|highly detailed|4k|8k|cinematic lighting|masterpiece|flat cartoon|illustration"
+    "|sharp focus|best quality|fantasy art|anime style|concept art|vector art|simple style|detailed"
+    "|cartoon style|art|high quality|studio lighting|soft light|upper body|bust portrait|close up"
+    "|looking at the camera|realistic|photorealistic|professional photography|dramatic lighting"
+    "|friendly|ambitious|creative|confident|curious|brave|determined|energetic|funny|kind|wise"
+    "|loves technology|passionate about life|standing|sitting|posing|walking|hand drawn"
+    "|comic book style|role playing game|dungeons and dragons|social media post|instagram|avatar"
+    "|profile picture|professional|natural light|warm colors|vivid colors|centered|looking ahead"
+    "|cool|strong|smart"
+)
+NAMES: Final = listing(
+    "kael|aria|luna|max|emma|liam|sofia|mia|leo|nora|elena|marcus|thorin|gandalf|merlin|lyra|zara"
+    "|anna|maria|john|sarah|david|alex|sam|kim|chen|amir|fatima|olga|ivan|grok|elara|finn|ruby"
+    "|rose marie|arthur|lily|oscar|clara|hugo"
+)

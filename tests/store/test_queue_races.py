@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select, text
 
 from store.database.sessions import Database
-from store.database.tables import Job, JobStatus, Task, Variant
+from store.database.tables import Job, JobStatus, LedgerEntry, Task, Usage, Variant
 from store.queue import (
     Claim,
     LeaseLostError,
@@ -185,12 +185,12 @@ async def test_enqueue_that_breaks_at_any_statement_leaves_nothing(db: Database)
             break
         statements = -1_000
         async with db.session() as session:
-            for table in (Job, Variant, Task):
+            for table in (Job, Variant, Task, Usage, LedgerEntry):
                 assert await session.scalar(select(func.count()).select_from(table)) == 0
     event.remove(db.engine.sync_engine, "before_cursor_execute", break_at)
-    assert faults == 3
+    assert faults == 5
     async with db.session() as session:
         counts = [
-            await session.scalar(select(func.count()).select_from(table)) for table in (Job, Variant, Task)
+            await session.scalar(select(func.count()).select_from(table)) for table in (Job, Variant, Task, Usage, LedgerEntry)
         ]
-    assert counts == [1, 3, 3]
+    assert counts == [1, 3, 3, 1, 3]

@@ -17,7 +17,8 @@ from generators.hosted.replicate_wire import BadSignature, progress, verified_we
 from generators.spec import TrainingImage, TrainingSpec
 from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
-from tests.peers.replicate import TOKEN, ReplicatePeer, archive, safetensors
+from tests.peers.replicate import TOKEN, ReplicatePeer
+from tests.peers.replicate_forms import archive, safetensors
 from tests.peers.runs import Bench, kinds, known_call
 from tests.peers.serving import Served, serving
 

@@ -3,9 +3,11 @@
 import collections
 import statistics
 from collections.abc import Sequence
+from decimal import Decimal
 
 from generators.catalog import Availability, Capability, Catalog, Model, Provider
-from generators.generator import Generator
+from generators.generator import Checks, Estimates, Finds, Generator, Writes
+from generators.spec import ImageSpec, TextSpec
 
 LOCAL_LANE = "local"
 REMEMBERED = 25  # durations kept for each model
@@ -21,8 +23,12 @@ class Models:
         self._seconds: dict[str, collections.deque[float]] = {}
 
     def get(self, key: str) -> Model | None:
-        """The model of that key, retired ones included."""
-        return self._catalog.get(key)
+        """The model of that key, retired ones and those that are not listed included."""
+        listed = self._catalog.get(key)
+        if listed is not None:
+            return listed
+        finders = (generator.find(key) for generator in self.generators if isinstance(generator, Finds))
+        return next((model for model in finders if model is not None), None)
 
     def list(self, capability: Capability | None = None) -> list[Model]:
         """All models, or those with one capability, in the order of the generators."""
@@ -30,7 +36,11 @@ class Models:
 
     def generator_for(self, key: str) -> Generator | None:
         """Who makes pictures or text with that model."""
-        return self._owners.get(key)
+        owner = self._owners.get(key)
+        if owner is not None:
+            return owner
+        finders = (generator for generator in self.generators if isinstance(generator, Finds))
+        return next((generator for generator in finders if generator.find(key) is not None), None)
 
     def availability(self, key: str) -> Availability:
         """Whether that model can be used now, as its generator says; a retired one names its successor."""
@@ -38,6 +48,25 @@ class Models:
         if model is None or generator is None:
             return Availability(available=False, reason=f"There is no model {key!r} here.")
         return generator.availability(key)
+
+    def check(self, spec: ImageSpec) -> str | None:
+        """What the spec's model cannot do of what is asked, as a sentence; None = nothing is known against it."""
+        generator: object = self.generator_for(spec.model)
+        return generator.check(spec) if isinstance(generator, Checks) else None
+
+    def estimate(self, spec: ImageSpec | TextSpec) -> Decimal:
+        """US dollars that it may cost; the catalog's price where the generator does not say."""
+        generator: object = self.generator_for(spec.model)
+        if isinstance(generator, Estimates):
+            return generator.estimate(spec)
+        model = self.get(spec.model)
+        return (model.price if model is not None else None) or Decimal(0)
+
+    def text_model(self) -> Model | None:
+        """The model that writes texts and can be used now; None when nothing is configured."""
+        keys = (generator.text_model() for generator in self.generators if isinstance(generator, Writes))
+        usable = (self.get(key) for key in keys if key is not None and self.availability(key).available)
+        return next((model for model in usable if model is not None), None)
 
     def lane_for(self, key: str) -> str:
         """`local` for this machine's own models, else the provider in lower case.

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from generators.catalog import Availability, Model
 from generators.events import Event, Report
-from generators.spec import Spec
+from generators.spec import ImageSpec, Spec, TextSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,4 +83,40 @@ class Generator(Protocol):
 
     async def close(self) -> None:
         """Free what it holds; runs are over by then."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A generator that can tell before the run whether it can do what is asked."""
+
+    def check(self, spec: ImageSpec) -> str | None:
+        """What the spec's model cannot do of it, naming what it can; None = all is well."""
+        ...
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """A generator that costs money."""
+
+    def estimate(self, spec: ImageSpec | TextSpec) -> Decimal:
+        """US dollars that this may cost: the hold on a budget."""
+        ...
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A generator that has a model for texts."""
+
+    def text_model(self) -> str | None:
+        """The key of the model that writes texts; None = nothing is configured."""
+        ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A generator that answers for more models than it lists."""
+
+    def find(self, key: str) -> Model | None:
+        """The row of that key; None = it is not one of its own."""
         ...

@@ -77,6 +77,7 @@ class Joints:
             progress=server.progress,
             files=server.files,
             request_id=request_id,
+            broadcast=server.broadcast,
         )
 
     async def watch_job(self, viewer: Viewer, job_id: str) -> Snapshots | None:

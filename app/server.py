@@ -47,6 +47,7 @@ class Server:
     exclusive: bool
     files: FileAccess
     models: Models
+    broadcast: Broadcast
     progress: Progress
     executor: Executor
     metrics: Metrics
@@ -120,6 +121,7 @@ async def _assemble(
         exclusive=opened.exclusive,
         files=files,
         models=models,
+        broadcast=broadcast,
         progress=Progress(
             Sources(db=opened.database, broadcast=broadcast, board=board, models=models), chosen
         ),

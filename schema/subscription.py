@@ -5,8 +5,10 @@ from typing import Any
 
 import strawberry
 
+import resolvers.activity
 import resolvers.jobs
 from resolvers.context import Info
+from schema.activity import Activity
 from schema.ids import GlobalId, expect
 from schema.jobs import JobProgress
 from schema.publish import explained
@@ -17,6 +19,12 @@ def job_progress(info: Info, job_id: GlobalId) -> AsyncGenerator[JobProgress, No
     """Decode the id and watch the job; its states are shown as JobProgress."""
     states: Any = resolvers.jobs.watch(info, expect(job_id, tables.Job, ("jobId",)))
     return states  # type: ignore[no-any-return]  # see above: rows behind a view
+
+
+def activity(info: Info, after: str | None = None) -> AsyncGenerator[Activity, None]:
+    """Watch everything of the viewer's; its entries are shown as Activity."""
+    entries: Any = resolvers.activity.activity(info, after)
+    return entries  # type: ignore[no-any-return]  # rows behind a view
 
 
 @strawberry.type(description="Everything that can be watched; watching changes nothing.")
@@ -32,4 +40,14 @@ class Subscription:
             ),
         ),
         {"job_id": "The job."},
+    )
+    activity = explained(
+        strawberry.subscription(
+            resolver=activity,
+            description=(
+                "Every change of state of what is yours: jobs, variants, posts, subjects. In order, and without gaps "
+                "after a cursor; without one it begins now."
+            ),
+        ),
+        {"after": "The cursor of the last change you know."},
     )

@@ -165,6 +165,7 @@ async def serving(db: Database, folder: Path, *generators: Generator, **settings
         exclusive=False,
         files=FileAccess(vault=shop.vault, decoder=decoder, signer=Signer(b"s" * 32)),
         models=shop.models,
+        broadcast=shop.broadcast,
         progress=shop.progress,
         executor=shop.executor,
         metrics=Metrics(),

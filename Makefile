@@ -20,11 +20,11 @@ $(VENV)/bin/python:
 # torch comes first and by its exact number: a later release would pull gigabytes of CUDA packages.
 $(INSTALLED): $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install --quiet torch==2.13.0
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt .
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt '.[dev]'
 	@touch $@
 
 run: $(INSTALLED)  ## Serve on http://127.0.0.1:8000 (HOST, PORT, DATA_DIR)

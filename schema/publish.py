@@ -18,6 +18,8 @@ from strawberry.types.base import StrawberryObjectDefinition, get_object_definit
 from store.database.tables import Table
 
 Class = TypeVar("Class", bound=type)
+VIEWS: dict[type, type] = {}
+"""Every view, and the rows it shows."""
 NAMES = {"filter_by": "filter", "asked": "input", "of": "id"}
 
 
@@ -29,6 +31,7 @@ def publishes(row: type, *, interface: bool = False) -> Callable[[Class], Class]
         _in_order(view)
         view.is_type_of = staticmethod(lambda obj, _info: isinstance(obj, row))  # type: ignore[attr-defined]  # read by Strawberry
         published: Class = wrap(view, description=words(view))
+        VIEWS[published] = row
         names = served(row)
         for field in definition(published).fields:
             if field.base_resolver is None and field.python_name not in names:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from strawberry.types import ExecutionResult
 
 from schema import schema
@@ -132,10 +133,13 @@ async def test_watching_holds_no_connection_and_changes_nothing(api: Api) -> Non
     mira = await steps.persona(api)
     job = await steps.generated(api, mira)
     pool: Any = api.shop.db.engine.sync_engine.pool
+    idle = asyncio.Event()
+    event.listen(pool, "checkin", lambda *_: asyncio.get_running_loop().call_soon(idle.set))
     async with aclosing(watched(api, PROGRESS, job["id"])) as events, asyncio.timeout(5):
         await anext(events)
         while pool.checkedout():  # the feed reads once more in the background
-            await asyncio.sleep(0.01)  # the pool tells nobody when a connection comes back
+            idle.clear()
+            await idle.wait()
     state = await api.run("query ($id: ID!) { node(id: $id) { ... on Job { status } } }", id=job["id"])
     assert state.data == {"node": {"status": "QUEUED"}}
 

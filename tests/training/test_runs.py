@@ -77,11 +77,24 @@ def test_rates_warm_up_hold_and_fall(step: int, share: float) -> None:
 
 
 def test_orthogonal_matrices_have_singular_values_near_one() -> None:
-    matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(2))
-    values = torch.linalg.svdvals(orthogonal(matrix))
+    matrices = torch.randn(3, 24, 60, generator=torch.Generator().manual_seed(2))
+    values = torch.linalg.svdvals(orthogonal(matrices))
     assert values.min() > 0.6
     assert values.max() < 1.3
-    assert orthogonal(matrix.T).shape == (60, 24)
+
+
+def test_muon_moves_tall_and_wide_matrices_against_their_gradients_by_equal_singular_steps() -> None:
+    torch.manual_seed(3)
+    weights = [nn.Parameter(torch.zeros(shape)) for shape in ((12, 30), (30, 12), (12, 30))]
+    for weight in weights:
+        weight.grad = torch.randn_like(weight)
+    Muon(weights, lr=0.1).step()
+    for weight in weights:
+        assert weight.grad is not None
+        steps = torch.linalg.svdvals(weight.detach()) / (0.1 * 0.2 * 30**0.5)
+        assert steps.min() > 0.6
+        assert steps.max() < 1.3
+        assert (weight * weight.grad).sum() < 0
 
 
 def test_kernels_go_to_muon_and_vectors_to_adam() -> None:

@@ -126,7 +126,7 @@ def velocity_losses(
     noisy = scheduler.add_noise(clean, noise, times)
     wanted = scheduler.get_velocity(clean, noise, times)
     with torch.autocast("cpu", torch.bfloat16, enabled=material.half):
-        made = model(noisy.contiguous(memory_format=torch.channels_last), times, ids)
+        made = model(noisy, times, ids)
     squared = (made.float() - wanted).square()
     loss = (squared * place_weights(clean.shape[-1])).mean()
     return {"loss": loss, "mse": squared.mean().detach()}

@@ -5,7 +5,9 @@ from typing import TypeVar
 
 from resolvers.context import Context
 from resolvers.identity import Scope
+from resolvers.limits import refusal
 from resolvers.refused import Refused, forbidden
+from store.ledger import Exceeded
 
 Made = TypeVar("Made")
 Payload = TypeVar("Payload")
@@ -24,6 +26,8 @@ async def answered(
         raise forbidden(f"This needs the scope {scope.value}, which your role or key does not have.")
     try:
         made = await act()
-    except Refused as refusal:
-        return refuse(refusal)
+    except Refused as refused:
+        return refuse(refused)
+    except Exceeded as exceeded:  # wherever it was enqueued: what is over a limit is refused
+        return refuse(refusal(exceeded))
     return show(made)

@@ -10,27 +10,31 @@ from resolvers.context import Some
 from resolvers.refused import Refused, UserErrorCode
 
 
-def check(sent: Any) -> None:
-    """Raise Refused for the first text that is too long or cannot be kept, naming the field."""
+def check(sent: Any, inside: tuple[str, ...] = ()) -> None:
+    """Raise Refused for the first text that is too long or cannot be kept, naming the field; nested inputs too."""
     for field in dataclasses.fields(sent):
         value = getattr(sent, field.name)
+        path = (*inside, _camel(field.name))
         text = value.value if isinstance(value, Some) else value
-        if isinstance(text, str):
-            _check_text(field.name, text, field.metadata.get("most"))
+        if dataclasses.is_dataclass(text):
+            check(text, path)
+        for each in text if isinstance(text, list) else [text]:
+            if isinstance(each, str):
+                _check_text(path, each, field.metadata.get("most"))
 
 
-def _check_text(name: str, text: str, most: int | None) -> None:
-    path = (_camel(name),)
+def _check_text(path: tuple[str, ...], text: str, most: int | None) -> None:
+    name = ".".join(path)
     if most is not None and len(text) > most:
         raise Refused(
             UserErrorCode.TOO_LONG,
-            f"{path[0]} has {len(text):,} characters; at most {most:,} are allowed.",
+            f"{name} has {len(text):,} characters; at most {most:,} are allowed.",
             path,
         )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Refused(
             UserErrorCode.INVALID_INPUT,
-            f"{path[0]} holds a character that no text can have (NUL or half of a pair).",
+            f"{name} holds a character that no text can have (NUL or half of a pair).",
             path,
         )
 

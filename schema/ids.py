@@ -71,21 +71,33 @@ def expect(text: str, table: type[Table], field: tuple[str, ...]) -> uuid.UUID:
     return ref.key
 
 
-def decoded(given: Input) -> Input:
-    """The input with its ids decoded; raises Refused naming the field."""
-    cls: type = type(given)
-    changes = {
-        name: expect(value, table, (camel(name),))
-        for name, table in _id_fields(cls).items()
-        if isinstance(value := getattr(given, name), str)
-    }
+def decoded(given: Input, inside: tuple[str, ...] = ()) -> Input:
+    """The input with its ids decoded, those in lists and in nested inputs too; raises Refused naming the field."""
+    changes = {}
+    for name, table in _id_fields(type(given)).items():
+        value, path = getattr(given, name), (*inside, camel(name))
+        if isinstance(value, str) and table is not None:
+            changes[name] = expect(value, table, path)
+        elif isinstance(value, list) and table is not None:
+            changes[name] = [expect(each, table, (*path, str(at))) for at, each in enumerate(value)]
+        elif dataclasses.is_dataclass(value) and table is None:
+            changes[name] = decoded(value, path)
     return dataclasses.replace(given, **changes) if changes else given  # type: ignore[type-var]  # an input is a dataclass
 
 
 @functools.cache
-def _id_fields(cls: type) -> dict[str, type[Table]]:
-    hints = typing.get_type_hints(cls)
-    return {name: table for name, hint in hints.items() if (table := TABLES.get(_bare(hint)))}
+def _id_fields(cls: type) -> dict[str, type[Table] | None]:
+    """The fields that hold ids, with what they may name; None = a nested input."""
+    found: dict[str, type[Table] | None] = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        bare = _bare(hint)
+        if typing.get_origin(bare) is list:
+            bare = _bare(typing.get_args(bare)[0])
+        if table := TABLES.get(bare):
+            found[name] = table
+        elif isinstance(bare, type) and dataclasses.is_dataclass(bare):
+            found[name] = None
+    return found
 
 
 def _bare(hint: Any) -> Any:

@@ -1,6 +1,6 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
-from resolvers import inputs
+from resolvers import decisions_inputs, inputs
 from schema.publish import publish_input
 
 INPUTS = tuple(
@@ -20,5 +20,10 @@ INPUTS = tuple(
         inputs.UnlockAppearanceInput,
         inputs.CancelJobInput,
         inputs.RetryJobInput,
+        decisions_inputs.RateVariantInput,
+        decisions_inputs.FavoriteVariantInput,
+        decisions_inputs.KeepVariantInput,
+        decisions_inputs.ApproveVariantInput,
+        decisions_inputs.RejectVariantInput,
     )
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from app.graphql.view import GraphQLView
+from tests.running import RunningServer
 from tests.transport.serving import serving
 from tests.transport.toy import Toy, wiring
 from tests.web.node import run
@@ -33,3 +34,9 @@ async def test_client_queries_subscribes_and_reads_errors(name: str) -> None:
     assert found["count"] == [1, 2, 3]
     assert "GRAPHQL_VALIDATION_FAILED" in found["wrong"]
     assert toy.open == 0
+
+
+async def test_real_server_passes_the_audits_too(server: RunningServer) -> None:
+    _, report = await run("audit.mjs", f"{server.url}/graphql")
+    assert report["failed"] == []
+    assert sum(level["ok"] for level in report["tally"].values()) == 61

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,21 +22,6 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     pytest.skip("needs Chromium on the PATH")
-
-
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[RunningServer]:
-    """The real server with the scripted generator, slow enough to be watched."""
-    given = {
-        "DATABASE_URL": database_url,
-        "SCRIPTED_GENERATOR": "true",
-        "SCRIPTED_STEP_SECONDS": "0.05",
-        "STARTER_CHECKPOINT": "false",
-    }
-    running = RunningServer(tmp_path / "data", given)
-    running.start()
-    yield running
-    running.close()
 
 
 @pytest.mark.parametrize("over", ["ws", "sse"])

@@ -111,15 +111,11 @@ def is_ready(cluster: pathlib.Path, pid: int) -> bool:
     return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004 - line 8: status
 
 
-def remove_traces(cluster: pathlib.Path) -> None:
-    """Forget a database that was killed: its pid and its temporary socket folder.
+def remove_stale_pid(cluster: pathlib.Path) -> None:
+    """Forget the pid of a database that was killed. Only with the lock held, which proves that it is gone.
 
-    Only with the lock held, which proves that it is gone. PostgreSQL would refuse to start as long as any process has
-    that pid, and in a container some always has.
+    PostgreSQL would refuse to start as long as any process of its user has that pid; in a container some always has.
     """
-    lines = postmaster_lines(cluster)
-    if len(lines) > 4 and pathlib.Path(lines[4]).match(f"{TEMPORARY}/{PREFIX}*"):  # noqa: PLR2004 - line 5: the folder
-        shutil.rmtree(lines[4], ignore_errors=True)
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
@@ -217,26 +213,36 @@ def rotate(log: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def socket_folder(place: Place) -> Iterator[pathlib.Path]:
-    """A folder of mode 0700 for the socket: beside the cluster, or a short temporary one.
+    """A folder of mode 0700 for the socket: `run` beside the cluster, or a short temporary one that `run` links to.
 
     Temporary when the path is too long for a socket, when it has a character that has a meaning in PostgreSQL's list
     of folders or in a connection URL, or as root, because the folders above may be closed to NOBODY.
     """
-    wanted = place.folder / "run"
-    fits = len(os.fsencode(wanted / SOCKET_FILE)) <= SOCKET_BYTES and not set(str(wanted)) & set("\"',:\\")
-    if fits and place.uid is None:
-        wanted.mkdir(mode=0o700, exist_ok=True)
-        wanted.chmod(0o700)
-        for left in wanted.glob(f"{SOCKET_FILE}*"):  # of a database that was killed; we hold the lock
+    run = place.folder / "run"
+    _remove_linked(run)  # of a supervisor that was killed; we hold the lock
+    fits = len(os.fsencode(run / SOCKET_FILE)) <= SOCKET_BYTES and not set(str(run)) & set("\"',:\\")
+    if os.name == "nt" or (fits and place.uid is None):
+        run.mkdir(mode=0o700, exist_ok=True)
+        run.chmod(0o700)
+        for left in run.glob(f"{SOCKET_FILE}*"):
             left.unlink()
-        yield wanted
+        yield run
         return
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=PREFIX, dir=TEMPORARY))
     try:
         place.give(temporary)
+        run.symlink_to(temporary)
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        _remove_linked(run)
+
+
+def _remove_linked(run: pathlib.Path) -> None:
+    if run.is_symlink():
+        if run.readlink().match(f"{TEMPORARY}/{PREFIX}*"):
+            shutil.rmtree(run.readlink(), ignore_errors=True)
+        run.unlink()
 
 
 @contextlib.contextmanager

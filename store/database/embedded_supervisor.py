@@ -33,7 +33,7 @@ from store.database.embedded_cluster import (
     is_ready,
     last_words_of,
     postmaster_lines,
-    remove_traces,
+    remove_stale_pid,
     rotate,
     socket_folder,
     sync_later,
@@ -105,7 +105,7 @@ def supervise(order: Order) -> None:
     place = order.place()
     lock = _locked(place, order.lock_timeout_s)
     made = initialize(place, lock)
-    remove_traces(place.cluster)
+    remove_stale_pid(place.cluster)
     rotate(place.log)
     with socket_folder(place) as folder:
         port = _free_port() if WINDOWS else 5432

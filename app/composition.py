@@ -19,6 +19,7 @@ from app.web.explorer import page
 from app.web.files import Files, Found
 from app.web.jobs import Snapshot, Snapshots
 from executor.states import JobState, VariantState
+from resolvers.account_settings import AccountSettings
 from resolvers.context import Context
 from resolvers.identity import Viewer
 from resolvers.refused import Told

@@ -24,6 +24,7 @@ from executor.settings import ExecutorSettings
 from generators.diffusion.settings import DiffusionSettings
 from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedSettings
+from resolvers.account_settings import AccountSettings
 from store.settings import StoreSettings
 
 SECTIONS: tuple[type[Any], ...] = (
@@ -34,6 +35,7 @@ SECTIONS: tuple[type[Any], ...] = (
     HostedSettings,
     ScriptedSettings,
     GraphQLSettings,
+    AccountSettings,
 )
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|_URL$")
 NOT_SETTINGS = frozenset({"data_dir"})  # declared by the store; other floors receive it

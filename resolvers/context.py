@@ -19,6 +19,7 @@ from strawberry.dataloader import DataLoader
 from executor.models import Models
 from executor.progress import Progress
 from resolvers.access import FileAccess
+from resolvers.account_settings import AccountSettings
 from resolvers.identity import Viewer
 from store.database.sessions import Database
 from store.database.tables import Table

@@ -5,8 +5,7 @@ import datetime
 import uuid
 from decimal import Decimal
 
-from pydantic import BaseModel, Field
-
+from resolvers.account_settings import AccountSettings
 from resolvers.context import Info, Parent
 from resolvers.refused import Refused, UserErrorCode
 from store import ledger
@@ -14,20 +13,6 @@ from store.database.tables import Limits, User
 from store.ledger import Bound, Exceeded
 
 PERIODS = {Bound.DAY: "daily", Bound.MONTH: "monthly"}
-
-
-class AccountSettings(BaseModel):
-    """What new users may do; each user's limits can be changed later. The local owner begins without limits."""
-
-    default_daily_images: int | None = Field(
-        None, ge=0, description="Pictures a day that a new user may make (UTC); not set = no limit."
-    )
-    default_monthly_images: int | None = Field(
-        None, ge=0, description="Pictures a month that a new user may make (UTC); not set = no limit."
-    )
-    default_monthly_budget_usd: Decimal | None = Field(
-        None, ge=0, description="US dollars a month that a new user may spend; not set = no limit."
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

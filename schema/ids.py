@@ -73,8 +73,9 @@ def expect(text: str, table: type[Table], field: tuple[str, ...]) -> uuid.UUID:
 
 def decoded(given: Input, inside: tuple[str, ...] = ()) -> Input:
     """The input with its ids decoded, those in lists and in nested inputs too; raises Refused naming the field."""
-    changes = {}
-    for name, table in _id_fields(type(given)).items():
+    changes: dict[str, Any] = {}
+    cls: type = type(given)
+    for name, table in _id_fields(cls).items():
         value, path = getattr(given, name), (*inside, camel(name))
         if isinstance(value, str) and table is not None:
             changes[name] = expect(value, table, path)

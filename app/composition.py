@@ -78,6 +78,7 @@ class Joints:
             progress=server.progress,
             files=server.files,
             request_id=request_id,
+            accounts=server.settings.section(AccountSettings),
             broadcast=server.broadcast,
         )
 

@@ -25,6 +25,7 @@ from executor.patience import database_was_away
 from executor.recorder import Tools
 from executor.runner import Runner
 from executor.settings import ExecutorSettings
+from generators.generator import RELEASED
 from store.database.sessions import Database, settled
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
@@ -115,7 +116,7 @@ class Executor:
             await asyncio.wait(runs, timeout=grace)
         left = list(self._runs.values())
         for run in left:
-            run.task.cancel()
+            run.task.cancel(RELEASED)
         if left:
             await asyncio.wait([run.task for run in left])
         for run in left:
@@ -213,7 +214,7 @@ class Executor:
             held = await heartbeat(session, claims, lease_seconds=self._settings.lease_seconds)
         for lost in claims:
             if lost.task_id not in held:
-                self._stop_run(lost)
+                self._stop_run(lost, RELEASED)  # whoever took it goes on with its paid call
 
     async def _canceling(self) -> None:
         with self._parts.broadcast.subscribe(Topic.CANCELED) as canceled:
@@ -226,10 +227,10 @@ class Executor:
                 if missed:
                     await self._beat()
 
-    def _stop_run(self, lost: Claim) -> None:
+    def _stop_run(self, lost: Claim, why: str | None = None) -> None:
         run = self._runs.get(lost.task_id)
         if run is not None and run.claim.fence == lost.fence:
-            run.task.cancel()
+            run.task.cancel(why)
 
     async def _give_back(self, left: Claim) -> None:
         try:

@@ -9,6 +9,9 @@ from generators.catalog import Availability, Model
 from generators.events import Event, Report
 from generators.spec import ImageSpec, Spec, TextSpec
 
+RELEASED = "released"
+"""`task.cancel(RELEASED)`: the run is given up here to go on elsewhere, so no provider is told to stop its call."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KnownCall:
@@ -62,7 +65,7 @@ class Generator(Protocol):
     `run` yields durable events; it asks for the next step of its own work only after the consumer pulled again,
     so an event that was yielded and followed by another pull is committed. Cancel = cancel the consuming task;
     `finally` blocks free slots and tell the provider (shielded, 5 s at most). A run that ends without a final
-    event is a bug and becomes INTERNAL.
+    event is a bug and becomes INTERNAL. With `task.cancel(RELEASED)` a provider's call is left running.
     """
 
     def models(self) -> Sequence[Model]:

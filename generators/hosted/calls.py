@@ -25,14 +25,11 @@ from generators.events import (
     Stepped,
     TextGrown,
 )
-from generators.generator import KnownCall, Live
+from generators.generator import RELEASED, KnownCall, Live
 from generators.hosted.clock import Clock
 from generators.hosted.entry import Entry
 from generators.hosted.failures import Trouble
 from generators.spec import Conditioning
-
-RELEASED = "released"
-"""`task.cancel(RELEASED)`: the run is given up here to go on elsewhere, so the provider is not told to stop."""
 
 _STOP_SECONDS = 5.0
 _LOOK_SECONDS = (2.0, 5.0, 10.0, 20.0)

@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from generators.events import CallAccepted, FailureKind, Phase, Stepped
-from generators.generator import Known, KnownCall
-from generators.hosted.calls import RELEASED
+from generators.generator import RELEASED, Known, KnownCall
 from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
 from tests.peers.replicate import HOUR, TOKEN, ReplicatePeer

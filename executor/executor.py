@@ -10,11 +10,12 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
 from executor.board import Board
+from executor.chores import Chore
 from executor.finishing import Finisher, Render
 from executor.flushing import Flusher
 from executor.janitor import Janitor
@@ -48,6 +49,7 @@ class Parts:
     board: Board
     render: Render
     observer: Observer = dataclasses.field(default_factory=Silent)
+    chores: Mapping[TaskKind, Chore] = dataclasses.field(default_factory=dict)
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 
 
@@ -74,7 +76,7 @@ class Executor:
             max_tries=settings.max_tries,
             randomness=parts.randomness,
         )
-        self._runner = Runner(tools, parts.models)
+        self._runner = Runner(tools, parts.models, parts.chores)
         self._janitor = Janitor(tools, parts.observer)
         self._flusher = Flusher(parts.db, parts.board, settings.flush_seconds)
         self._wire = Wire(parts.db, parts.broadcast)

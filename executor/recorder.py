@@ -7,7 +7,6 @@ an event twice is the same as doing it once, so a commit whose fate is unknown m
 import contextlib
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -15,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.board import Board
+from executor.chores import Write
 from executor.finishing import Finisher
 from executor.patience import persistently
 from generators.events import (
@@ -39,7 +39,6 @@ from store.pictures import BytesGone, Picture
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
-Write = Callable[[AsyncSession, Held], Awaitable[None]]
 
 
 class Recorder:
@@ -74,6 +73,20 @@ class Recorder:
                 await self._fail(event)
             case _:
                 raise TypeError(f"Nothing is kept for {type(event).__name__}.")
+
+    async def fenced(self, write: Write) -> None:
+        """One write of a chore, behind the fence."""
+        await self._write(write)
+
+    async def end(self, write: Write) -> None:
+        """The last write of a chore, together with the end of its task."""
+
+        async def last(session: AsyncSession, held: Held) -> None:
+            await write(session, held)
+            await finish(session, held)
+
+        await self._write(last)
+        self.outcome = "SUCCEEDED"
 
     async def _write(self, write: Write) -> None:
         """One transaction: the fence, the write, the commit; then the board learns the new revision."""

@@ -2,13 +2,14 @@
 
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.board import RunLive
+from executor.chores import Chore
 from executor.models import Models
 from executor.patience import persistently
 from executor.recorder import Recorder, Tools
@@ -17,7 +18,7 @@ from generators.events import Event, Failed, FailureKind
 from generators.generator import Known, KnownCall, KnownLatents
 from generators.spec import Spec
 from store.database.sessions import settled
-from store.database.tables import CallState, Job, ProviderCall
+from store.database.tables import CallState, Job, ProviderCall, TaskKind
 from store.files.vault import FileMissing, Vault
 from store.queue import Claim, LeaseLostError, begin
 
@@ -36,9 +37,10 @@ class Work:
 class Runner:
     """Runs tasks, one call of `run` each."""
 
-    def __init__(self, tools: Tools, models: Models) -> None:
+    def __init__(self, tools: Tools, models: Models, chores: Mapping[TaskKind, Chore]) -> None:
         self._tools = tools
         self._models = models
+        self._chores = chores
 
     async def run(self, claim: Claim) -> str:
         """Do a claimed task to its end; returns its outcome (see Observer.task_ended).
@@ -74,6 +76,11 @@ class Runner:
         return recorder.outcome or "LOST"
 
     async def _drive(self, claim: Claim, known: Known, recorder: Recorder, live: RunLive) -> None:
+        chore = self._chores.get(claim.kind)
+        if chore is not None:
+            ending = await chore.do(claim, recorder.fenced)
+            await settled(recorder.record(ending) if isinstance(ending, Failed) else recorder.end(ending))
+            return
         key = claim.model_key or ""
         generator = self._models.generator_for(key)
         if generator is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import text
@@ -42,7 +43,7 @@ class Flusher:
         self._board = board
         self._seconds = seconds
         self._news = asyncio.Event()
-        self._stepped: set[tuple[object, int]] = set()
+        self._stepped: AbstractSet[tuple[object, int]] = frozenset()
         board.listen(lambda _jobs: self._news.set())
 
     async def work(self) -> None:
@@ -58,24 +59,27 @@ class Flusher:
         """Wait until the next flush is due; only runs that report for the first time are marked meanwhile."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._seconds
+        heard = False
         while (left := due - loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
                     await self._news.wait()
             except TimeoutError:
-                return
+                break
+            heard = True
             self._news.clear()
             await self.mark()
-        self._news.set()
+        if heard:
+            self._news.set()
 
     async def mark(self) -> None:
         """Commit that runs have reported a step, those that did so for the first time."""
-        standings = self._board.standings()
-        fresh = [one.claim for one in standings if one.step and _key(one) not in self._stepped]
+        reported = {_key(one): one.claim for one in self._board.standings() if one.step}
+        fresh = [claim for key, claim in reported.items() if key not in self._stepped]
         if fresh:
             async with self._db.begin() as session:
                 await mark_stepped(session, fresh)
-        self._stepped = {_key(one) for one in standings if one.step}
+        self._stepped = reported.keys()
 
     async def flush(self) -> None:
         """Write all runs that reported since the last flush."""

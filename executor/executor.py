@@ -28,6 +28,7 @@ from executor.runner import Runner
 from executor.settings import ExecutorSettings
 from generators.generator import RELEASED
 from store.database.sessions import Database, settled
+from store.database.tables import TaskKind
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
 from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_suspects, release

@@ -8,7 +8,7 @@ import dataclasses
 import uuid
 from typing import NewType
 
-from store.database.tables import Job, Subject, Table, Upload, Variant
+from store.database.tables import Job, Post, Subject, Table, Upload, Variant
 
 GlobalId = NewType("GlobalId", str)
 """Not decoded yet: it may name anything."""
@@ -20,8 +20,15 @@ SubjectId = NewType("SubjectId", uuid.UUID)
 VariantId = NewType("VariantId", uuid.UUID)
 JobId = NewType("JobId", uuid.UUID)
 UploadId = NewType("UploadId", uuid.UUID)
+PostId = NewType("PostId", uuid.UUID)
 
-TABLES: dict[object, type[Table]] = {SubjectId: Subject, VariantId: Variant, JobId: Job, UploadId: Upload}
+TABLES: dict[object, type[Table]] = {
+    SubjectId: Subject,
+    VariantId: Variant,
+    JobId: Job,
+    UploadId: Upload,
+    PostId: Post,
+}
 """What each kind of id may name; subclasses included."""
 
 

@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.async_base_view import AsyncBaseHTTPView
 from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -27,11 +28,10 @@ from app.graphql.keys import End, Tenure, bearer, from_parameters
 from app.graphql.masking import bug
 from app.graphql.params import Params, from_json
 from app.graphql.refusals import ErrorCode, RequestError, formatted
-from app.graphql.wiring import Viewer, request_id_of
+from app.graphql.served import Served
+from app.graphql.wiring import Viewer, Wiring, request_id_of
 
-if TYPE_CHECKING:
-    from app.graphql.view import GraphQLView
-
+View = AsyncBaseHTTPView[Any, Any, Any, Any, Any, Any, None]
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_ACCEPTABLE = 4400, 4401, 4403, 4406
 INIT_TIMEOUT, DUPLICATE, TOO_MANY_INITS, RESTART = 4408, 4409, 4429, 1012
 MAX_REASON_BYTES = 120  # a close frame holds 123 bytes of reason
@@ -103,10 +103,8 @@ class Adapter(ASGIWebSocketAdapter):
 class Handler(BaseGraphQLTransportWSHandler[Any, None]):
     """One socket: its caller, its operations, its end."""
 
-    view: "GraphQLView"
-
-    def __init__(self, view: "GraphQLView", websocket: Adapter) -> None:
-        settings = view.wiring.settings
+    def __init__(self, view: View, wiring: Wiring, served: Served, websocket: Adapter) -> None:
+        settings = wiring.settings
         super().__init__(
             view=view,
             websocket=websocket,
@@ -116,6 +114,8 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
             connection_init_wait_timeout=timedelta(seconds=settings.socket_init_seconds),
             max_subscriptions_per_connection=settings.socket_max_operations,
         )
+        self.wiring = wiring
+        self.served = served
         self.socket = websocket
         self.viewer: Viewer = None
         self._tending: asyncio.Task[None] | None = None
@@ -168,7 +168,7 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
         secret = from_parameters(_payload(message) or {}) or bearer(self.socket.ws.headers)
-        viewer = await self.view.wiring.admit(secret)
+        viewer = await self.wiring.admit(secret)
         if viewer is None:
             await self.socket.close(
                 FORBIDDEN, "This key is not valid" if secret else "This server needs a key"
@@ -176,7 +176,7 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
             return
         self.viewer = viewer
         self.connection_acknowledged = True
-        self._tending = asyncio.create_task(self._tend(Tenure(self.view.wiring, secret, viewer)))
+        self._tending = asyncio.create_task(self._tend(Tenure(self.wiring, secret, viewer)))
         await self.socket.send_json({"type": "connection_ack"})
 
     @override
@@ -220,9 +220,9 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
         request_id = f"{request_id_of(self.socket.ws.scope)}.{self._count}"
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            prepared = self.view.served.prepare(operation.params)
-            context = self.view.wiring.context(self.viewer, request_id)
-            async with aclosing(self.view.served.stream(prepared, context, "websocket")) as responses:
+            prepared = self.served.prepare(operation.params)
+            context = self.wiring.context(self.viewer, request_id)
+            async with aclosing(self.served.stream(prepared, context, "websocket")) as responses:
                 async for response in responses:
                     await self.socket.send_json({"id": operation.id, "type": "next", "payload": response})
             await self._finish(operation, {"type": "complete"})
@@ -250,7 +250,7 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.socket.close(RESTART, "The server is restarting")
 
 
-async def serve_socket(view: "GraphQLView", websocket: WebSocket) -> None:
+async def serve_socket(view: View, wiring: Wiring, served: Served, websocket: WebSocket) -> None:
     """Accept the handshake and serve the socket; without our protocol it is accepted and closed with 4406."""
     offered = websocket.scope.get("subprotocols") or []
     if GRAPHQL_TRANSPORT_WS_PROTOCOL not in offered:
@@ -258,7 +258,7 @@ async def serve_socket(view: "GraphQLView", websocket: WebSocket) -> None:
         await websocket.close(NOT_ACCEPTABLE, "Speak graphql-transport-ws")
         return
     await websocket.accept(subprotocol=GRAPHQL_TRANSPORT_WS_PROTOCOL)
-    await Handler(view, Adapter(view, websocket, websocket)).handle()
+    await Handler(view, wiring, served, Adapter(view, websocket, websocket)).handle()
 
 
 def _message(message: object) -> dict[str, Any]:

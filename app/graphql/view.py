@@ -55,7 +55,7 @@ class GraphQLView(GraphQL[Any, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request or one WebSocket."""
         if scope["type"] == "websocket":
-            await serve_socket(self, WebSocket(scope, receive, send))
+            await serve_socket(self, self.wiring, self.served, WebSocket(scope, receive, send))
             return
         request = FormRequest(scope, receive)
         accept = Accept(request.headers.get("accept"))

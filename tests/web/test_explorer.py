@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.running import RunningServer
-from tests.transport.weblike import WebToy
+from tests.transport.weblike import WebToy, state
 from tests.web.node import run
 
 pytestmark = [pytest.mark.web, pytest.mark.asyncio]
@@ -72,3 +72,13 @@ async def test_editor_completes_underlines_tidies_and_remembers(web: WebToy, chr
         "Failed to load resource: the server responded with a status of 400 (Bad Request)"
     ]
     assert web.toy.open == 0
+
+
+async def test_event_source_reads_to_the_end_and_stops_coming_back(web: WebToy, chromium: str) -> None:
+    for snapshot in (state(1), state(2), state(3, final=True), state(3, final=True)):
+        web.states.put_nowait(snapshot)  # the last one answers the browser when it comes back
+    async with web.client() as site:
+        address = f"{site.base_url}/events/jobs/job-1"
+        _, found = await run("eventsource.mjs", chromium, f"{site.base_url}/graphql", address)
+    assert found == [["1", 1], ["2", 2], ["3", 3], "complete"]
+    assert web.states.empty()

@@ -2,12 +2,13 @@
 
 import dataclasses
 
-from generators.catalog import Model, Provider, Size
+from generators.catalog import Capability, Model, Provider, Size
 from generators.diffusion.families.cards import BY_NAME
 
 UNTRIED = "The code that runs it is tested with random weights of the same classes; its own weights were not at hand."
 
 
+MAX_REFERENCES = 4
 NATIVE = Size(width=1024, height=1024)
 
 
@@ -16,7 +17,8 @@ class Checkpoint:
     """Base weights that the engine can run.
 
     `source` is a hub id ("owner/name") or a folder, `is_folder` tells which. `variant` names the files with
-    reduced precision on the hub ("fp16"). `noise` = random weights. `note` is shown beside the name.
+    reduced precision on the hub ("fp16"). `noise` = random weights. `extra` is
+    what installed networks beside it allow. `note` is shown beside the name.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Checkpoint:
     licence: str | None = None
     rank: int = 0
     noise: bool = False
+    extra: frozenset[Capability] = frozenset()
     note: str | None = None
 
     def model(self) -> Model:
@@ -42,11 +45,12 @@ class Checkpoint:
             key=self.key,
             name=self.name,
             provider=Provider.LOCAL,
-            capabilities=card.capabilities if card else frozenset(),
+            capabilities=(card.capabilities | self.extra) if card else frozenset(),
             sizes=(self.native,),
             free_size=True,
             size_multiple=card.size_multiple if card else 8,
             max_side=self.max_side,
+            max_references=MAX_REFERENCES if Capability.REFERENCE_IMAGES in self.extra else 0,
             default_steps=self.steps,
             default_guidance=self.guidance,
             version=self.revision,

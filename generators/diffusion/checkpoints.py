@@ -10,8 +10,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from generators.catalog import Availability, Size
+from generators.catalog import Availability, Capability, Size
 from generators.diffusion.catalog_entries import BUILTIN, Checkpoint
+from generators.diffusion.extras import BUILTIN_EXTRAS, Extra, ExtraKind, configured
 from generators.diffusion.families.cards import BY_PIPELINE, FamilyCard
 from generators.diffusion.settings import DiffusionSettings
 
@@ -20,6 +21,10 @@ CARD = "likeness.json"
 STARTER_KEY = "starter"
 SHIPPED_STARTER = Path("training") / "starter" / "checkpoint"
 CONFIGURED_FIRST = 100  # what the owner named on purpose goes before what happens to lie in a shared cache
+EXTRA_CAPABILITIES = {
+    ExtraKind.IP_ADAPTER: Capability.REFERENCE_IMAGES,
+    ExtraKind.CONTROLNET: Capability.CONTROLNET,
+}
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 Json = dict[str, Any]
 
@@ -28,7 +33,7 @@ class Shelf:
     """The checkpoints of one server. Thread-safe."""
 
     def __init__(self, settings: DiffusionSettings) -> None:
-        """Raises ValueError when two checkpoints would have the same key."""
+        """Raises ValueError when two checkpoints would have the same key, or an extra is not understood."""
         self._settings = settings
         self._lock = threading.Lock()
         self._broken: dict[str, str] = {}
@@ -38,6 +43,8 @@ class Shelf:
             entries += [entry for entry in BUILTIN if entry.key not in taken]
         if settings.starter_checkpoint:
             entries.append(_starter(self.starter_folder()))
+        own = [configured(text) for text in settings.local_extras]
+        self._extras = [*own, *(BUILTIN_EXTRAS if settings.builtin_checkpoints else ())]
         self._entries: dict[str, Checkpoint] = {}
         for entry in entries:
             if entry.key in self._entries:
@@ -94,6 +101,24 @@ class Shelf:
         with self._lock:
             self._broken.pop(key, None)
 
+    def installed(self, kind: ExtraKind, family: str) -> tuple[Extra, Path] | None:
+        """The installed network of that kind for a family, configured ones first."""
+        for extra in self._extras:
+            if extra.kind is kind and extra.family == family:
+                folder = self.extra_folder(extra)
+                if folder is not None:
+                    return extra, folder
+        return None
+
+    def extras(self) -> tuple[Extra, ...]:
+        """All that are known, installed or not."""
+        return tuple(self._extras)
+
+    def extra_folder(self, extra: Extra) -> Path | None:
+        """Where it lies, complete; else None."""
+        folder = Path(extra.source) if extra.is_folder else self._snapshot(extra.source, extra.revision)
+        return folder if all((folder / name).is_file() for name in extra.files()) else None
+
     def starter_folder(self) -> Path:
         """Where the starter lies or will be built: as configured, as shipped, else under the data folder."""
         if self._settings.starter_folder is not None:
@@ -109,19 +134,29 @@ class Shelf:
 
         return Path(constants.HF_HUB_CACHE)
 
+    def _snapshot(self, repo: str, revision: str | None) -> Path:
+        root = self.hub_cache() / f"models--{repo.replace('/', '--')}"
+        ref = root / "refs" / (revision or "main")
+        commit = ref.read_text().strip() if ref.is_file() else revision or "main"
+        return root / "snapshots" / commit
+
     def _hub_folder(self, entry: Checkpoint) -> Path | None:
-        root = self.hub_cache() / f"models--{entry.source.replace('/', '--')}"
-        revision = entry.revision or "main"
-        ref = root / "refs" / revision
-        commit = ref.read_text().strip() if ref.is_file() else revision
-        folder = root / "snapshots" / commit
+        folder = self._snapshot(entry.source, entry.revision)
         if not (folder / INDEX).is_file() or _missing_parts(folder):
             return None
         return folder
 
     def _described(self, entry: Checkpoint) -> Checkpoint:
         folder = self.folder(entry)
-        return _read_card(entry, folder) if folder is not None else entry
+        if folder is not None:
+            entry = _read_card(entry, folder)
+        able = {
+            capability
+            for kind, capability in EXTRA_CAPABILITIES.items()
+            if any(extra.kind is kind and extra.family == entry.family for extra in self._extras)
+            and self.installed(kind, entry.family)
+        }
+        return dataclasses.replace(entry, extra=frozenset(able)) if able else entry
 
 
 def _configured(text: str) -> Checkpoint:

@@ -5,13 +5,12 @@ Imports no torch; the engine does, in the background. Knows no database and no u
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
-from generators.catalog import Availability, Capability, Model
+from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.conditioning import LostFileError, choose, opened
 from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.settings import DiffusionSettings
@@ -19,8 +18,6 @@ from generators.diffusion.sizes import reduced
 from generators.events import Downloaded, Event, Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
 from generators.generator import Known, Live
 from generators.spec import (
-    Conditioning,
-    ConditioningKind,
     Determinism,
     DownloadSpec,
     ImageSpec,
@@ -28,7 +25,6 @@ from generators.spec import (
     Spec,
 )
 
-LEAST_STRENGTH = 0.02
 NONE_AVAILABLE = "No local image generation models available"
 
 
@@ -95,8 +91,8 @@ class DiffusionGenerator:
             return
         try:
             ask = await self._ask(spec, entry.model(), known)
-        except FileNotFoundError:
-            yield Failed(kind=FailureKind.BAD_REQUEST, words="The initial image is no longer stored.")
+        except LostFileError as lost:
+            yield Failed(kind=FailureKind.BAD_REQUEST, words=str(lost))
             return
         async for event in self._events(ask, live):
             yield event
@@ -135,9 +131,9 @@ class DiffusionGenerator:
 
     async def _ask(self, spec: ImageSpec, model: Model, known: Known) -> Ask:
         size, notes = reduced(model, spec.width, spec.height)
-        used, skipped, initial = _sorted(spec, model)
-        if skipped:
-            notes["conditioningSkipped"] = [item.kind.value for item in skipped]
+        chosen = choose(spec.conditioning, model)
+        if chosen.skipped:
+            notes["conditioningSkipped"] = [item.kind.value for item in chosen.skipped]
         guidance = spec.guidance if spec.guidance is not None else model.default_guidance
         ask = Ask(
             checkpoint=spec.model,
@@ -152,13 +148,10 @@ class DiffusionGenerator:
             latents=known.latents.data if known.latents else None,
             owner=spec.owner_id,
             request=spec.request_id,
-            used=used,
+            used=chosen.used,
             notes=tuple(notes.items()),
         )
-        if initial is None or initial.file is None:
-            return ask
-        strength = min(1.0, max(LEAST_STRENGTH, 1.0 - initial.weight))
-        return dataclasses.replace(ask, init_image=await self._open_file(initial.file), strength=strength)
+        return await opened(ask, chosen, self._open_file)
 
 
 class Mailbox:
@@ -186,26 +179,3 @@ class Mailbox:
         saved, self._saved = self._saved, None
         assert saved is not None
         return saved
-
-
-def _sorted(
-    spec: ImageSpec, model: Model
-) -> tuple[tuple[Conditioning, ...], list[Conditioning], Conditioning | None]:
-    """Conditionings that are used, those that this checkpoint cannot use, and the initial picture."""
-    used: list[Conditioning] = []
-    skipped: list[Conditioning] = []
-    initial: Conditioning | None = None
-    for item in spec.conditioning:
-        if item.kind in (ConditioningKind.PROMPT, ConditioningKind.SEED):
-            used.append(item)
-        elif _is_initial(item, model) and initial is None:
-            initial = item
-            used.append(item)
-        else:
-            skipped.append(item)
-    return tuple(used), skipped, initial
-
-
-def _is_initial(item: Conditioning, model: Model) -> bool:
-    able: frozenset[Any] = model.capabilities
-    return item.kind is ConditioningKind.INIT_IMAGE and Capability.IMAGE_TO_IMAGE in able

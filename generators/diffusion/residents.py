@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from generators.diffusion import starter
+from generators.diffusion.adapters.wardrobe import Wardrobe
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import STARTER_KEY, Shelf
 from generators.diffusion.devices import Device
@@ -26,6 +27,7 @@ class Resident:
     entry: Checkpoint
     pipeline: Any
     family: Family
+    wardrobe: Wardrobe
     users: int = 0
     used_at: float = 0.0
     look: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -107,7 +109,12 @@ class Residents:
             self._shelf.broke(key, reason)
             raise NoCheckpointError(reason) from error
         self._shelf.mended(key)
-        return Resident(entry=entry, pipeline=pipeline, family=BY_NAME[entry.family].load())
+        return Resident(
+            entry=entry,
+            pipeline=pipeline,
+            family=BY_NAME[entry.family].load(),
+            wardrobe=Wardrobe(pipeline, lambda kind: self._shelf.installed(kind, entry.family)),
+        )
 
 
 def free() -> None:

@@ -12,6 +12,8 @@ class DiffusionSettings:
         data_dir: where this server keeps what it makes; checkpoints it builds lie in `<data_dir>/checkpoints`.
         local_checkpoints: LOCAL_CHECKPOINTS, each a folder in diffusers format or a hub id (`owner/name`,
             `owner/name@revision`), optionally with a key of its own: `key=folder`.
+        local_extras: LOCAL_EXTRAS, networks beside the checkpoints of a family, each
+            `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
         builtin_checkpoints: whether the tested entries of the catalog are offered beside them.
         starter_checkpoint: STARTER_CHECKPOINT; whether the built-in fallback is offered.
         starter_folder: a trained starter checkpoint; None = the one shipped with the code, else noise.
@@ -33,6 +35,7 @@ class DiffusionSettings:
 
     data_dir: Path
     local_checkpoints: tuple[str, ...] = ()
+    local_extras: tuple[str, ...] = ()
     builtin_checkpoints: bool = True
     starter_checkpoint: bool = True
     starter_folder: Path | None = None

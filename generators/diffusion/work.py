@@ -62,10 +62,12 @@ class Work:
         run.tell(Phase.ENCODING)
         run.begun = time.monotonic()
         try:
-            state = run.resident.family.encode(run.resident.pipeline, run.ask)
+            state = run.resident.family.encode(
+                run.resident.pipeline, run.ask, run.resident.wardrobe.attach(run.ask)
+            )
         except ValueError as error:
             raise BadAskError(str(error)) from error
-        if run.ask.latents is not None and saving.restore(state, run.ask.latents, run.ask.fingerprint()):
+        if run.ask.latents is not None and saving.restore(state, run.ask.latents, run.ask.fingerprint):
             run.saved_step = state.index
         run.saved_time = time.monotonic()
         run.state = state
@@ -146,7 +148,7 @@ class Work:
         steps = len(state.timesteps)
 
         def pack() -> None:
-            data = saving.pack(snapshot, run.ask.fingerprint())
+            data = saving.pack(snapshot, run.ask.fingerprint)
             if not run.canceled:
                 run.post(LatentsSaved(data=data, step=snapshot.index, steps=steps))
 

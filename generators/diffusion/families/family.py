@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from generators.diffusion.adapters.attached import NOTHING, Attached
 from generators.diffusion.asks import Ask
 
 
@@ -24,6 +25,7 @@ class State:
         inputs: tensors of the forward with `rows` as first dimension, unconditional row first.
         rows: 1, or 2 with classifier-free guidance.
         guidance: weight of the conditional row over the unconditional one.
+        attached: the adapters, references and control of its rows.
         share: requests with equal `share` can share a forward.
         fresh: the scheduler's attributes before its first step; what differs later is what a save must hold.
         notes: facts for `parameters`.
@@ -39,6 +41,7 @@ class State:
     height: int
     generator: torch.Generator
     share: tuple[Any, ...] = ()
+    attached: Attached = NOTHING
     step_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     index: int = 0
     fresh: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
@@ -58,8 +61,8 @@ class State:
 class Family(Protocol):
     """How the checkpoints of one architecture make pictures. Stateless; every method runs without gradients."""
 
-    def encode(self, pipeline: Any, ask: Ask) -> State:
-        """Text, images and noise to a state at its first step.
+    def encode(self, pipeline: Any, ask: Ask, attached: Attached) -> State:
+        """Text, images and noise to a state at its first step; `attached` is what it wears.
 
         Raises:
             ValueError: the request cannot be made by this checkpoint; the words are for its owner.

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from generators.diffusion.adapters.attached import Attached
+from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families import unet
 from generators.diffusion.families.family import State
@@ -15,17 +17,18 @@ from generators.diffusion.families.text import truncated
 class StableDiffusion:
     """`StableDiffusionPipeline` and its image-to-image twin, as rows of a shared forward."""
 
-    def encode(self, pipeline: Any, ask: Ask) -> State:
+    def encode(self, pipeline: Any, ask: Ask, attached: Attached) -> State:
         """See `Family`; a negative prompt of None and "" are the same here."""
         distilled = pipeline.unet.config.time_cond_proj_dim is not None
         guided = ask.guidance > 1 and not distilled
-        positive, negative = pipeline.encode_prompt(
-            ask.prompt, pipeline.unet.device, 1, guided, ask.negative_prompt
-        )
+        with worn(pipeline.text_encoder, "text_encoder", [(1, attached.loras)]):
+            positive, negative = pipeline.encode_prompt(
+                ask.prompt, pipeline.unet.device, 1, guided, ask.negative_prompt
+            )
         inputs = {"encoder_hidden_states": torch.cat([negative, positive]) if guided else positive}
         if distilled:
             inputs["timestep_cond"] = unet.guidance_embedding(pipeline, ask.guidance, positive)
-        state = unet.begin(pipeline, ask, inputs, guided)
+        state = unet.begin(pipeline, ask, inputs, attached)
         rest = truncated(pipeline.tokenizer, ask.prompt)
         if rest:
             state.notes["truncatedPrompt"] = rest
@@ -33,16 +36,7 @@ class StableDiffusion:
 
     def denoise(self, pipeline: Any, states: Sequence[State]) -> list[torch.Tensor]:
         """See `Family`."""
-        x, t = unet.latent_rows(states)
-        condition = unet.stacked(states, "timestep_cond") if "timestep_cond" in states[0].inputs else None
-        output = pipeline.unet(
-            x,
-            t,
-            encoder_hidden_states=unet.stacked(states, "encoder_hidden_states"),
-            timestep_cond=condition,
-            return_dict=False,
-        )[0]
-        return unet.guided(states, output)
+        return unet.predicted(pipeline, states, ())
 
     def step(self, state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
         """See `Family`."""

@@ -1,32 +1,40 @@
 """Stable Diffusion XL: two text encoders, size conditioning, a UNet. Equal to the stock pipelines step by step."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from PIL import Image
 
+from generators.diffusion.adapters.attached import Attached
+from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families import unet
 from generators.diffusion.families.family import State
 from generators.diffusion.families.text import truncated
 
+ADDED = ("text_embeds", "time_ids")
+
 
 class StableDiffusionXL:
     """`StableDiffusionXLPipeline` and its image-to-image twin, as rows of a shared forward."""
 
-    def encode(self, pipeline: Any, ask: Ask) -> State:
+    def encode(self, pipeline: Any, ask: Ask, attached: Attached) -> State:
         """See `Family`; a negative prompt of None zeroes its embeds, "" encodes it (17-29 % apart)."""
         distilled = pipeline.unet.config.time_cond_proj_dim is not None
         guided = ask.guidance > 1 and not distilled
-        device = pipeline.unet.device
-        positive, negative, pooled, negative_pooled = pipeline.encode_prompt(
-            prompt=ask.prompt,
-            device=device,
-            num_images_per_prompt=1,
-            do_classifier_free_guidance=guided,
-            negative_prompt=ask.negative_prompt,
-        )
+        with contextlib.ExitStack() as wearing:
+            for name in ("text_encoder", "text_encoder_2"):
+                if getattr(pipeline, name) is not None:
+                    wearing.enter_context(worn(getattr(pipeline, name), name, [(1, attached.loras)]))
+            positive, negative, pooled, negative_pooled = pipeline.encode_prompt(
+                prompt=ask.prompt,
+                device=pipeline.unet.device,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=guided,
+                negative_prompt=ask.negative_prompt,
+            )
         ids = _size_ids(ask, positive)
         inputs = {
             "encoder_hidden_states": torch.cat([negative, positive]) if guided else positive,
@@ -35,7 +43,7 @@ class StableDiffusionXL:
         }
         if distilled:
             inputs["timestep_cond"] = unet.guidance_embedding(pipeline, ask.guidance, positive)
-        state = unet.begin(pipeline, ask, inputs, guided)
+        state = unet.begin(pipeline, ask, inputs, attached)
         rest = truncated(pipeline.tokenizer or pipeline.tokenizer_2, ask.prompt)
         if rest:
             state.notes["truncatedPrompt"] = rest
@@ -43,17 +51,7 @@ class StableDiffusionXL:
 
     def denoise(self, pipeline: Any, states: Sequence[State]) -> list[torch.Tensor]:
         """See `Family`."""
-        x, t = unet.latent_rows(states)
-        condition = unet.stacked(states, "timestep_cond") if "timestep_cond" in states[0].inputs else None
-        output = pipeline.unet(
-            x,
-            t,
-            encoder_hidden_states=unet.stacked(states, "encoder_hidden_states"),
-            timestep_cond=condition,
-            added_cond_kwargs={name: unet.stacked(states, name) for name in ("text_embeds", "time_ids")},
-            return_dict=False,
-        )[0]
-        return unet.guided(states, output)
+        return unet.predicted(pipeline, states, ADDED)
 
     def step(self, state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
         """See `Family`."""

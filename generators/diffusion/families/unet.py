@@ -11,6 +11,10 @@ from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
+from generators.diffusion.adapters.attached import Attached
+from generators.diffusion.adapters.control import residuals
+from generators.diffusion.adapters.lora import worn
+from generators.diffusion.adapters.reference import seen
 from generators.diffusion.asks import Ask
 from generators.diffusion.families.estimate import estimated
 from generators.diffusion.families.family import State
@@ -119,8 +123,8 @@ def from_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     return latents * spread[1] / factor + spread[0]
 
 
-def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], guided: bool) -> State:
-    """The state at the first step, `inputs` encoded; guided = two rows."""
+def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], attached: Attached) -> State:
+    """The state at the first step, `inputs` encoded: as many rows as they have."""
     like = inputs["encoder_hidden_states"]
     generator = torch.Generator("cpu").manual_seed(ask.seed)
     scheduler = own_scheduler(pipeline, ask)
@@ -129,7 +133,8 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], guided: bool
         timesteps=timesteps(scheduler, ask, like.device),
         latents=like,
         inputs=inputs,
-        rows=2 if guided else 1,
+        rows=like.shape[0],
+        attached=attached,
         guidance=ask.guidance,
         width=ask.width,
         height=ask.height,
@@ -139,7 +144,12 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], guided: bool
     )
     state.latents = first_latents(pipeline, state, ask, like)
     state.fresh = fresh(scheduler)
-    state.share = (tuple(state.latents.shape[1:]), tuple((k, tuple(v.shape[1:])) for k, v in inputs.items()))
+    pictures = attached.reference.embeds.shape[1] if attached.reference else 0
+    state.share = (
+        tuple(state.latents.shape[1:]),
+        tuple((name, tuple(value.shape[1:])) for name, value in inputs.items()),
+        pictures if pictures > 1 else 0,  # rows without a reference go with those that have one
+    )
     return state
 
 
@@ -168,6 +178,28 @@ def latent_rows(states: Sequence[State]) -> tuple[torch.Tensor, torch.Tensor]:
 def stacked(states: Sequence[State], name: str) -> torch.Tensor:
     """One input of all states, rows in order."""
     return torch.cat([state.inputs[name] for state in states])
+
+
+def predicted(pipeline: Any, states: Sequence[State], added: Sequence[str]) -> list[torch.Tensor]:
+    """One forward with everything that each row wears; `added` names SDXL's extra inputs."""
+    x, t = latent_rows(states)
+    condition = stacked(states, "timestep_cond") if "timestep_cond" in states[0].inputs else None
+    conditions: dict[str, Any] = {name: stacked(states, name) for name in added}
+    inputs = {"sample": x, "timestep": t, "encoder_hidden_states": stacked(states, "encoder_hidden_states")}
+    extra = residuals([(state.rows, state.attached.control) for state in states], inputs, conditions)
+    loras = [(state.rows, state.attached.loras) for state in states]
+    references = [(state.rows, state.attached.reference) for state in states]
+    with worn(pipeline.unet, "unet", loras), seen(pipeline.unet, references) as embeds:
+        if embeds is not None:
+            conditions["image_embeds"] = embeds
+        output = pipeline.unet(
+            **inputs,
+            **extra,
+            timestep_cond=condition,
+            added_cond_kwargs=conditions or None,
+            return_dict=False,
+        )[0]
+    return guided(states, output)
 
 
 def guided(states: Sequence[State], output: torch.Tensor) -> list[torch.Tensor]:

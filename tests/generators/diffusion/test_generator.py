@@ -94,11 +94,12 @@ async def test_an_initial_image_is_held_by_its_weight_and_recorded(generator: Di
 async def test_conditioning_that_the_checkpoint_cannot_use_is_told_not_claimed(
     generator: DiffusionGenerator,
 ) -> None:
-    lora = Conditioning(kind=ConditioningKind.LORA, file=PICTURE)
-    *_, made = await events(generator, spec(conditioning=(lora,)))
+    seen = Conditioning(kind=ConditioningKind.IP_ADAPTER, file=PICTURE)
+    shape = Conditioning(kind=ConditioningKind.CONTROLNET, file=PICTURE)
+    *_, made = await events(generator, spec(conditioning=(seen, shape)))
     assert isinstance(made, ImageMade)
     assert made.facts.conditioning == ()
-    assert made.facts.parameters["conditioningSkipped"] == ["LORA"]
+    assert made.facts.parameters["conditioningSkipped"] == ["IP_ADAPTER", "CONTROLNET"]
 
 
 async def test_a_lost_initial_image_fails_before_anything_runs(generator: DiffusionGenerator) -> None:

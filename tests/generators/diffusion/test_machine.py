@@ -81,7 +81,7 @@ class Loop(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(self.going))
         assert run.state is not None
         step = run.state.index
-        saved = saving.pack(saving.capture(run.state), run.ask.fingerprint())
+        saved = saving.pack(saving.capture(run.state), run.ask.fingerprint)
         self.company.runs.remove(run)
         self.company.work.release(run)
         again = self.company.join(dataclasses.replace(run.ask, latents=saved))

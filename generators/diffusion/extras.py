@@ -1,0 +1,112 @@
+"""Networks that hold a likeness beside a checkpoint: IP-Adapters and ControlNets, as data. Knows no torch."""
+
+import dataclasses
+import enum
+from pathlib import Path
+
+
+class ExtraKind(enum.Enum):
+    """What an extra network does."""
+
+    IP_ADAPTER = "IP-Adapter"
+    CONTROLNET = "ControlNet"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extra:
+    """One network for all checkpoints of a family.
+
+    `source` is a hub id or a folder. IP-Adapter: `weights` and `encoder` (a folder) lie below it. ControlNet:
+    `prepare` says what is made of the picture first, "canny" or "tile".
+    """
+
+    key: str
+    kind: ExtraKind
+    family: str
+    source: str
+    is_folder: bool = False
+    revision: str | None = None
+    weights: str = ""
+    encoder: str = ""
+    prepare: str = "tile"
+    licence: str | None = None
+
+    def files(self) -> tuple[str, ...]:
+        """Names, relative to the source, without which it cannot be used."""
+        if self.kind is ExtraKind.IP_ADAPTER:
+            return (self.weights, f"{self.encoder}/config.json", f"{self.encoder}/model.safetensors")
+        return ("config.json", "diffusion_pytorch_model.safetensors")
+
+
+BUILTIN_EXTRAS = (
+    Extra(
+        key="ip-adapter-sd",
+        kind=ExtraKind.IP_ADAPTER,
+        family="sd",
+        source="h94/IP-Adapter",
+        weights="models/ip-adapter_sd15.safetensors",
+        encoder="models/image_encoder",
+        licence="Apache-2.0",
+    ),
+    Extra(
+        key="ip-adapter-sdxl",
+        kind=ExtraKind.IP_ADAPTER,
+        family="sdxl",
+        source="h94/IP-Adapter",
+        weights="sdxl_models/ip-adapter_sdxl.safetensors",
+        encoder="sdxl_models/image_encoder",
+        licence="Apache-2.0",
+    ),
+    Extra(
+        key="controlnet-sd",
+        kind=ExtraKind.CONTROLNET,
+        family="sd",
+        source="lllyasviel/control_v11p_sd15_canny",
+        prepare="canny",
+        licence="CreativeML Open RAIL-M",
+    ),
+    Extra(
+        key="controlnet-sdxl",
+        kind=ExtraKind.CONTROLNET,
+        family="sdxl",
+        source="diffusers/controlnet-canny-sdxl-1.0",
+        prepare="canny",
+        licence="CreativeML Open RAIL++-M",
+    ),
+)
+
+
+def configured(text: str) -> Extra:
+    """One LOCAL_EXTRAS entry: `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
+
+    An IP-Adapter's folder holds `ip-adapter.safetensors` and `image_encoder/`.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    head, found, folder = text.strip().partition("=")
+    kind, colon, family = head.partition(":")
+    source = str(Path(folder).expanduser())
+    if found and colon and family and folder and kind == "ip-adapter":
+        return Extra(
+            key=head,
+            kind=ExtraKind.IP_ADAPTER,
+            family=family,
+            source=source,
+            is_folder=True,
+            weights="ip-adapter.safetensors",
+            encoder="image_encoder",
+        )
+    if found and colon and family and folder and kind in ("controlnet", "controlnet-canny"):
+        prepare = "canny" if kind.endswith("canny") else "tile"
+        return Extra(
+            key=head,
+            kind=ExtraKind.CONTROLNET,
+            family=family,
+            source=source,
+            is_folder=True,
+            prepare=prepare,
+        )
+    raise ValueError(
+        f"{text!r} is no local extra; write ip-adapter:<family>=<folder> or controlnet[-canny]:<family>=<folder>."
+    )

@@ -14,7 +14,10 @@ from training.starter.decoding import train_decoder
 from training.starter.denoising import run_denoiser
 from training.starter.export import LIMIT, export
 from training.starter.latents import LatentCache, write_shards
-from training.starter.parts import load_autoencoder, load_tokenizer
+from training.starter.looks import Look
+from training.starter.parts import load_autoencoder, load_denoiser, load_tokenizer, load_vision
+from training.starter.reference import pairs_of, train_reference, train_vision
+from training.starter.render import render
 from training.starter.runs import Plan
 from training.starter.text import train_text
 from training.starter.tokenizer import build_tokenizer
@@ -41,6 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_classifier(_plan(folder, "classifier"), autoencoder, batch=16)
     run_denoiser(_plan(folder, "denoiser"), folder, batch=8, joint=False)
     run_denoiser(_plan(folder, "joint", rate=1e-3), folder, batch=4, joint=True)
+    train_vision(_plan(folder, "vision"), batch=12)
+    pairs = pairs_of(LatentCache(folder / "latents"), load_tokenizer(folder), 4)
+    train_reference(_plan(folder, "reference"), load_vision(folder), load_denoiser(folder, "joint"), pairs)
     return folder
 
 
@@ -57,7 +63,7 @@ def _losses(folder: Path, stage: str) -> list[float]:
     return [line["loss"] for line in lines if "loss" in line]
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "text", "classifier", "denoiser"])
+@pytest.mark.parametrize("stage", ["autoencoder", "text", "classifier", "denoiser", "vision"])
 def test_the_loss_of_a_short_training_falls(folder: Path, stage: str) -> None:
     losses = _losses(folder, stage)
     assert len(losses) == STEPS // 3
@@ -108,9 +114,26 @@ def test_the_export_loads_as_a_standard_pipeline_and_draws(checkpoint: Path) -> 
     assert pictures[0].tobytes() == pictures[1].tobytes()
 
 
+def test_a_reference_picture_changes_what_is_drawn(checkpoint: Path) -> None:
+    pipeline = DiffusionPipeline.from_pretrained(checkpoint, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.load_ip_adapter(checkpoint, subfolder="ip_adapter", weight_name="ip-adapter.safetensors")
+    pictures = [
+        pipeline(
+            "somebody in the forest",
+            ip_adapter_image=render(Look(skin=skin)),
+            num_inference_steps=2,
+            generator=torch.Generator().manual_seed(4),
+        ).images[0]
+        for skin in ("green", "green", "light")
+    ]
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+    assert pictures[0].tobytes() != pictures[2].tobytes()
+
+
 def test_the_export_holds_half_precision_weights_words_and_a_card(checkpoint: Path) -> None:
     weights = sorted(checkpoint.rglob("*.safetensors"))
-    assert len(weights) == 3
+    assert len(weights) == 5
     for path in weights:
         with safe_open(path, framework="pt") as tensors:
             kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118

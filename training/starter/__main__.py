@@ -79,6 +79,24 @@ def _joint(args: argparse.Namespace) -> None:
     run_denoiser(plan, Path(args.folder), batch=args.batch or 32, joint=True)
 
 
+def _vision(args: argparse.Namespace) -> None:
+    from training.starter.reference import train_vision
+
+    plan = _plan(args, steps=3000, rate=1.5e-3, decay=1000)
+    train_vision(plan, batch=args.batch or 48)
+
+
+def _reference(args: argparse.Namespace) -> None:
+    from training.starter.latents import LatentCache
+    from training.starter.parts import load_denoiser, load_tokenizer, load_vision
+    from training.starter.reference import pairs_of, train_reference
+
+    folder = Path(args.folder)
+    plan = _plan(args, steps=3000, rate=1e-3, decay=1500)
+    pairs = pairs_of(LatentCache(folder / "latents"), load_tokenizer(folder), args.batch or 32)
+    train_reference(plan, load_vision(folder), load_denoiser(folder, args.part), pairs)
+
+
 def _evaluate(args: argparse.Namespace) -> None:
     import json
 
@@ -116,6 +134,8 @@ def _export(args: argparse.Namespace) -> None:
 
 
 STAGES = {
+    "vision": _vision,
+    "reference": _reference,
     "evaluate": _evaluate,
     "export": _export,
     "autoencoder": _autoencoder,

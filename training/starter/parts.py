@@ -13,11 +13,12 @@ from torch import Tensor
 
 from training.starter.autoencoder import new_autoencoder
 from training.starter.denoiser import Denoiser, new_scheduler, new_unet
+from training.starter.reference import Adapter, Vision, install_adapter, new_image_encoder
 from training.starter.text import AttributeReader, new_text_encoder
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderTiny, StableDiffusionPipeline
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 
 def _state(path: Path) -> dict[str, Any]:
@@ -57,6 +58,21 @@ def load_denoiser(folder: Path, stage: str) -> Denoiser:
     model = Denoiser(new_unet(), new_text_encoder(load_tokenizer(folder)), joint=False)
     model.load_state_dict(_state(folder / stage / "state.pt")["average"])
     return model.eval()
+
+
+def load_vision(folder: Path) -> CLIPVisionModelWithProjection:
+    """The image encoder after its own stage."""
+    vision = Vision()
+    vision.load_state_dict(_state(folder / "vision" / "state.pt")["average"])
+    return vision.encoder
+
+
+def load_adapter(folder: Path, denoiser: Denoiser) -> Adapter:
+    """The trained adapter, installed into the denoiser."""
+    install_adapter(denoiser)
+    adapter = Adapter(new_image_encoder(), denoiser)
+    adapter.load_state_dict(_state(folder / "reference" / "state.pt")["average"])
+    return adapter
 
 
 def scaled(model: AutoencoderTiny, deviation: float) -> AutoencoderTiny:

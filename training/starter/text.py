@@ -77,7 +77,7 @@ def attribute_loss(logits: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tens
     """Mean cross-entropy over the attributes; -1 marks what a picture does not show."""
     parts = [
         functional.cross_entropy(logits[name], wanted[name], ignore_index=-1)
-        for name in VALUES
+        for name in wanted
         if bool((wanted[name] >= 0).any())
     ]
     return torch.stack(parts).mean()

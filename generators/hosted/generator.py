@@ -116,8 +116,13 @@ class HostedGenerator:
         """The key of the model that writes texts; None = neither TEXT_BASE_URL with TEXT_MODEL nor OpenAI's key is set."""
         return self._catalog.text_key()
 
-    def nudge(self, provider_id: str) -> bool:
-        """A webhook brought news of that call: look at once. Whether a run here waits for it."""
+    def nudge(self, provider_id: str, key: str | None = None) -> bool:
+        """A webhook brought news of that call: look at once. Whether a run here waits for it.
+
+        `key` is the `call` of the webhook's address: it finds a call whose own answer was lost.
+        """
+        if key is not None:
+            self._watch.hear(key, provider_id)
         return self._watch.nudge(provider_id)
 
     async def start(self) -> None:

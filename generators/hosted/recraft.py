@@ -15,6 +15,7 @@ from generators.generator import Live
 from generators.hosted.calls import Made, Order, Reference, Sent, Synchronous
 from generators.hosted.clients import PerLoop
 from generators.hosted.clock import Clock
+from generators.hosted.entry import ratio_of
 from generators.hosted.failures import Trouble
 from generators.hosted.held import image_made
 from generators.hosted.http import Fetcher
@@ -72,7 +73,7 @@ class Recraft(Synchronous):
                 answer: Any = await client.post("/images/imageToImage", cast_to=ImagesResponse, body=body)
             else:
                 answer = await client.images.generate(
-                    size=f"{spec.width}x{spec.height}",
+                    size=_size(order),
                     extra_body=extra,
                     **common,
                 )
@@ -133,6 +134,12 @@ class Recraft(Synchronous):
         elif trouble.kind is FailureKind.BAD_REQUEST and any(word in words for word in _CREDIT):
             trouble.kind = FailureKind.OUT_OF_CREDIT
         return trouble
+
+
+def _size(order: Order[ImageSpec]) -> str:
+    """Pixels, or the aspect ratio for models with one size per ratio."""
+    spec = order.spec
+    return ratio_of(spec.width, spec.height, order.entry.ratios) or f"{spec.width}x{spec.height}"
 
 
 def _image(reference: Reference) -> dict[str, Any]:

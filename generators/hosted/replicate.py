@@ -33,6 +33,7 @@ from generators.spec import ImageSpec
 _INLINE_BYTES = 256 * 1024  # larger data addresses are refused by Replicate
 _LOOKS_FAILED = 20  # in a row, with growing pauses up to 30 s: about eight minutes
 _CLOCK_SKEW = 60.0
+_HEARD_KEPT = 1000
 
 
 class Watch:
@@ -43,6 +44,17 @@ class Watch:
         self._clock = clock
         self._pause = settings.hosted_poll_seconds
         self._nudges: dict[str, asyncio.Event] = {}
+        self._heard: dict[str, str] = {}
+
+    def hear(self, key: str, provider_id: str) -> None:
+        """A webhook told which id our call `key` has: what was lost with an answer."""
+        if len(self._heard) >= _HEARD_KEPT:
+            self._heard.pop(next(iter(self._heard)))
+        self._heard[key] = provider_id
+
+    def heard(self, key: str) -> str | None:
+        """The id that a webhook told for that call."""
+        return self._heard.get(key)
 
     def nudge(self, provider_id: str) -> bool:
         """News of that call arrived; whether somebody here waits for it."""
@@ -152,7 +164,9 @@ class ReplicateImages:
         yield await self._made(order, last, live)
 
     async def find(self, order: Order[ImageSpec], /) -> str | None:
-        """The one listed prediction that can only be this call; None when there is none, or several."""
+        """What a webhook told, else the one listed prediction that can only be this call; None = none, or several."""
+        if (told := self._watch.heard(order.key)) is not None:
+            return told
         earliest = order.begun - _CLOCK_SKEW
         found: set[str] = set()
         async for row in self._api.listed("/v1/predictions"):

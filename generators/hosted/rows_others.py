@@ -25,6 +25,9 @@ _V4 = _sizes(
     "832x1344", "1280x896", "896x1280", "1344x768", "768x1344",
 )  # fmt: skip
 _V4_PRO = tuple(Size(width=size.width * 2, height=size.height * 2) for size in _V4)
+_V4_RATIOS = (
+    "1:1", "2:1", "1:2", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "6:10", "14:10", "10:14", "16:9", "9:16",
+)  # fmt: skip
 _V3 = _sizes(
     "1024x1024", "2048x1024", "1024x2048", "1536x1024", "1024x1536", "1365x1024", "1024x1365", "1280x1024",
     "1024x1280", "1024x1707", "1707x1024", "1434x1024", "1024x1434", "1820x1024", "1024x1820",
@@ -39,6 +42,7 @@ class _Recraft:
     wire: str
     price: str
     sizes: tuple[Size, ...] = _V4
+    ratios: tuple[str, ...] = ()
     prompt: int = 10_000
     negative: bool = False
 
@@ -58,15 +62,16 @@ class _Recraft:
             max_count=6,
         )
         price = Price(picture=Decimal(self.price))
-        return Entry(model=model, wire=self.wire, price=price, alternate=_ALTERNATES.get(self.key))
+        alternate = _ALTERNATES.get(self.key)
+        return Entry(model=model, wire=self.wire, price=price, ratios=self.ratios, alternate=alternate)
 
 
 _RECRAFT = (
     _Recraft(key="recraft-v4.1", name="Recraft V4.1", wire="recraftv4_1", price="0.035"),
     _Recraft(key="recraft-v4.1-flash", name="Recraft V4.1 Flash", wire="recraftv4_1_flash", price="0.007"),
-    _Recraft(key="recraft-v4.1-pro", name="Recraft V4.1 Pro", wire="recraftv4_1_pro", price="0.21", sizes=_V4_PRO),
+    _Recraft(key="recraft-v4.1-pro", name="Recraft V4.1 Pro", wire="recraftv4_1_pro", price="0.21", sizes=_V4_PRO, ratios=_V4_RATIOS),
     _Recraft(key="recraft-v4", name="Recraft V4", wire="recraftv4", price="0.04"),
-    _Recraft(key="recraft-v4-pro", name="Recraft V4 Pro", wire="recraftv4_pro", price="0.25", sizes=_V4_PRO),
+    _Recraft(key="recraft-v4-pro", name="Recraft V4 Pro", wire="recraftv4_pro", price="0.25", sizes=_V4_PRO, ratios=_V4_RATIOS),
     _Recraft(
         key="recraft-v3", name="Recraft V3", wire="recraftv3", price="0.04", sizes=_V3, prompt=1000, negative=True
     ),

@@ -15,6 +15,7 @@ TOKEN = "recraft-token-0123456789"
 _MODELS = {"recraftv4_1", "recraftv4_1_flash", "recraftv4_1_pro", "recraftv4", "recraftv4_pro", "recraftv3"}
 _COMMON = {"model", "prompt", "n", "response_format", "random_seed", "negative_prompt", "style_id"}
 _V3_SIZES = {"1024x1024", "2048x1024", "1820x1024", "1365x1024"}
+_RATIOS = {"1:1", "16:9", "2048x2048"}
 _V4_SIZES = {"1024x1024", "1536x768", "1344x768"}
 
 
@@ -45,7 +46,7 @@ class RecraftPeer:
     async def _generate(self, request: Request) -> Response:
         body = await request.json()
         fault = self._fault(request, body, _COMMON | {"size"})
-        sizes = _V3_SIZES if body.get("model") == "recraftv3" else _V4_SIZES
+        sizes = {"recraftv3": _V3_SIZES, "recraftv4_pro": _RATIOS}.get(str(body.get("model")), _V4_SIZES)
         if fault is None and body.get("size") not in sizes:
             fault = _error(400, "invalid_request", f"size {body.get('size')} is not supported")
         return fault or self._answer(body)

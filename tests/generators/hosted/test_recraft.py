@@ -53,6 +53,12 @@ async def test_picture_is_made_inline_and_billed_by_its_credits(
     assert peer.bills[0]["response_format"] == "b64_json"
 
 
+async def test_model_with_one_size_per_ratio_is_asked_for_the_ratio(bench: Bench, peer: RecraftPeer) -> None:
+    events = await bench.run(spec("recraft-v4-pro", width=1344, height=768))
+    assert kinds(events) == MADE
+    assert peer.bills[0]["size"] == "16:9"
+
+
 async def test_refinement_goes_through_image_to_image(bench: Bench, peer: RecraftPeer) -> None:
     init = reference(bench.files.add(picture()), ConditioningKind.INIT_IMAGE, weight=0.8)
     events = await bench.run(spec("recraft-v4", conditioning=(init,)))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from generators.events import CallAccepted, FailureKind, Phase, Stepped
+from generators.events import CallAccepted, CallUnknown, FailureKind, Phase, Stepped
 from generators.generator import RELEASED, Known, KnownCall
 from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
@@ -218,6 +218,19 @@ async def test_lost_call_of_a_model_without_seed_is_not_guessed(bench: Bench, se
     served.faults.add("lost", method="POST")
     events = await bench.run(spec("seedream-4.5", width=2048, height=2048))
     assert events[-1].kind is FailureKind.OUTCOME_UNKNOWN
+
+
+async def test_webhook_finds_what_listing_cannot(bench: Bench, served: Served, peer: ReplicatePeer) -> None:
+    served.faults.add("lost", method="POST")
+
+    def hear(event: Any) -> bool:
+        if isinstance(event, CallUnknown):
+            bench.generator.nudge("p0000", key=event.key)
+        return False
+
+    events = await bench.run(spec("seedream-4.5", width=2048, height=2048), until=hear)
+    assert kinds(events) == ["CallIntended", "CallUnknown", "CallAccepted", "CallEnded", "ImageMade"]
+    assert len(peer.predictions) == 1
 
 
 async def test_html_instead_of_json_is_unknown_until_found(

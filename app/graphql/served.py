@@ -4,13 +4,14 @@ Strawberry takes text and parses it; we have parsed already. `PreparedText` is t
 and the extension hands that over, so Strawberry's own parse and validation are skipped.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError
+from graphql import DocumentNode, GraphQLError, OperationType
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext, ExecutionResult
 from typing_extensions import override
@@ -18,6 +19,7 @@ from typing_extensions import override
 from app.graphql.documents import Documents, Operation
 from app.graphql.masking import Masking
 from app.graphql.params import Params
+from app.graphql.refusals import ErrorCode, RequestError, refuse
 from app.graphql.wiring import Observer, Wiring
 
 Response = dict[str, Any]
@@ -71,6 +73,8 @@ class Served:
         self._schema = _PreparedSchema(wiring.schema)
         self._masking = Masking(wiring.public_errors)
         self._observer: Observer = wiring.observer
+        self._query_seconds = wiring.settings.graphql_timeout_seconds
+        self._mutations: set[asyncio.Task[Response]] = set()
         self._documents = Documents(wiring.schema._schema, wiring.settings)  # noqa: SLF001  # it has no public name
 
     def prepare(self, params: Params) -> Operation:
@@ -82,40 +86,54 @@ class Served:
         return self._documents.operation(params)
 
     async def execute(self, operation: Operation, context: object) -> Response:
-        """Run a query or mutation to its end."""
-        began = time.perf_counter()
-        outcome = "failed"
+        """Run a query or mutation.
+
+        A query has a time limit and ends when its caller is cancelled. A mutation runs to its end whatever becomes of
+        its caller, who may come back for the answer.
+
+        Raises:
+            RequestError: TIMEOUT, for a query that took too long.
+        """
+        if operation.kind is OperationType.MUTATION:
+            running = asyncio.create_task(self._execute(operation, context))
+            self._mutations.add(running)
+            running.add_done_callback(self._mutations.discard)
+            return await asyncio.shield(running)
         try:
-            result = await self._schema.execute(
-                PreparedText.of(operation),
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                operation_extensions=operation.extensions,
-            )
-            outcome = "errors" if result.errors else "ok"
-        finally:
-            self._observer.operation_ended(operation.kind.value, outcome, time.perf_counter() - began)
-        return self._response(result)
+            async with asyncio.timeout(self._query_seconds):
+                return await self._execute(operation, context)
+        except TimeoutError:
+            message = f"The query took longer than {self._query_seconds:g} seconds."
+            raise refuse(ErrorCode.TIMEOUT, message, status=503) from None
 
     async def stream(
         self, operation: Operation, context: object, transport: str
     ) -> AsyncGenerator[Response, None]:
-        """Run any operation as a stream of responses; closing it ends the subscription."""
+        """Run any operation as a stream of responses; closing it ends a subscription."""
+        if operation.kind is not OperationType.SUBSCRIPTION:
+            try:
+                yield await self.execute(operation, context)
+            except RequestError as refused:
+                yield refused.body
+            return
         self._observer.subscription_opened(transport)
         try:
-            source = await self._schema.stream(
-                PreparedText.of(operation),
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                operation_extensions=operation.extensions,
-            )
+            source = await self._schema.stream(**_call(operation, context))
             async with aclosing(source):
                 async for result in source:
                     yield self._response(result)
         finally:
             self._observer.subscription_closed(transport)
+
+    async def _execute(self, operation: Operation, context: object) -> Response:
+        began = time.perf_counter()
+        outcome = "failed"
+        try:
+            result = await self._schema.execute(**_call(operation, context))
+            outcome = "errors" if result.errors else "ok"
+        finally:
+            self._observer.operation_ended(operation.kind.value, outcome, time.perf_counter() - began)
+        return self._response(result)
 
     def _response(self, result: Any) -> Response:
         assert isinstance(result, ExecutionResult)
@@ -125,3 +143,14 @@ class Served:
         if result.extensions:
             response["extensions"] = result.extensions
         return response
+
+
+def _call(operation: Operation, context: object) -> dict[str, Any]:
+    """What Strawberry is called with."""
+    return {
+        "query": PreparedText.of(operation),
+        "variable_values": operation.variables,
+        "context_value": context,
+        "operation_name": operation.name,
+        "operation_extensions": operation.extensions,
+    }

@@ -128,11 +128,8 @@ class GraphQLView(GraphQL[Any, None]):
         self, request: Request, operation: Operation, context: object, answer: Answer
     ) -> Response:
         running = self.served.execute(operation, context)
-        if operation.kind is OperationType.QUERY:
-            seconds = self.wiring.settings.graphql_timeout_seconds
-            body = await _unless_gone(request, _in_time(running, seconds))
-        else:
-            body = await running  # a mutation runs to its end: its caller may come back for the answer
+        leaves = operation.kind is OperationType.QUERY
+        body = await (_unless_gone(request, running) if leaves else running)
         return _json(body, 200, answer)
 
     def _stream(
@@ -180,16 +177,6 @@ async def _body(request: Request) -> bytes:
             message = f"The request is larger than {MAX_JSON_BYTES} bytes."
             raise refuse(ErrorCode.PAYLOAD_TOO_LARGE, message, status=413)
     return bytes(body)
-
-
-async def _in_time(running: Any, seconds: float) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(seconds):
-            body: dict[str, Any] = await running
-            return body
-    except TimeoutError:
-        message = f"The query took longer than {seconds:g} seconds."
-        raise refuse(ErrorCode.TIMEOUT, message, status=503) from None
 
 
 async def _unless_gone(request: Request, running: Any) -> dict[str, Any]:

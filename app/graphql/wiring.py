@@ -26,7 +26,7 @@ class Observer(Protocol):
         """It ended, however it ended."""
 
     def operation_ended(self, kind: str, outcome: str, seconds: float) -> None:
-        """An operation of `kind` ended with `outcome`: ok, errors or refused."""
+        """An operation of `kind` ended with `outcome`: ok, errors or failed."""
 
 
 class Unobserved:

@@ -7,7 +7,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.transport.toy import Toy
+from app.graphql.settings import GraphQLSettings
+from app.graphql.view import GraphQLView
+from tests.transport.serving import serving
+from tests.transport.toy import Toy, wiring
 
 pytestmark = pytest.mark.asyncio
 
@@ -262,5 +265,16 @@ async def test_mutation_goes_on_when_the_client_leaves(client: httpx2.AsyncClien
     await toy.started.wait()
     asking.cancel()
     await post(client, "{ hello }")
-    assert not toy.cancelled.is_set()
     toy.release.set()
+    await asyncio.wait_for(toy.finished.wait(), 5)
+    assert not toy.cancelled.is_set()
+
+
+async def test_query_that_takes_too_long_is_503_and_cancelled(toy: Toy) -> None:
+    view = GraphQLView(wiring(toy, settings=GraphQLSettings(graphql_timeout_seconds=0.05)))
+    async with serving(view) as address, httpx2.AsyncClient(base_url=f"http://{address}") as client:
+        response = await post(client, "{ slow }")
+        streamed = await post(client, "{ slow }", "text/event-stream")
+    assert (response.status_code, code(response)) == (503, "TIMEOUT")
+    assert b'"code":"TIMEOUT"' in streamed.content
+    assert toy.cancelled.is_set()

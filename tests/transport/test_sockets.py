@@ -178,6 +178,22 @@ async def test_closing_the_socket_ends_its_subscriptions(address: str, toy: Toy)
     assert toy.open == 0
 
 
+async def test_closing_the_socket_leaves_its_mutation_running(address: str, toy: Toy) -> None:
+    async with ready(address) as socket:
+        await socket.subscribe("mutation { slow }")
+        await toy.started.wait()
+    toy.release.set()
+    await asyncio.wait_for(toy.finished.wait(), 5)
+    assert not toy.cancelled.is_set()
+
+
+async def test_query_on_a_socket_is_cancelled_with_it(address: str, toy: Toy) -> None:
+    async with ready(address) as socket:
+        await socket.subscribe("{ slow }")
+        await toy.started.wait()
+    await asyncio.wait_for(toy.cancelled.wait(), 5)
+
+
 async def test_operations_beyond_the_limit_are_refused(toy: Toy) -> None:
     view = GraphQLView(wiring(toy, settings=GraphQLSettings(socket_max_operations=1)))
     async with serving(view) as address, ready(address) as socket:

@@ -23,6 +23,7 @@ class Toy:
     started: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
     open: int = 0
     keys: set[str | None] = field(default_factory=lambda: {None, "good-key"})
     ticks: "asyncio.Queue[int]" = field(default_factory=asyncio.Queue)
@@ -109,6 +110,7 @@ class Mutation:
         except asyncio.CancelledError:
             info.context.toy.cancelled.set()
             raise
+        info.context.toy.finished.set()
         return "done"
 
 

@@ -8,15 +8,15 @@ import contextlib
 import dataclasses
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
 import structlog
 
 from executor.board import Board
 from executor.models import Models
-from executor.patience import database_was_away
+from executor.patience import database_was_away, persistently
 from executor.settings import ExecutorSettings
-from executor.states import Composer, JobState, Rows, ask_for_previews, read_rows
+from executor.states import Composer, JobState, Rows, ask_for_previews, read_many, read_rows
 from store.database.sessions import Database
 from store.database.tables import JobStatus
 from store.events import Broadcast, Slot
@@ -45,17 +45,32 @@ class Progress:
         self._settings = settings
         self._composer = Composer(sources.board, sources.models, settings.local_capacity)
         self._feeds: dict[uuid.UUID, _Feed] = {}
+        self._readers: set[asyncio.Task[None]] = set()
         sources.board.listen(self._reported)
 
     async def now(self, job_id: uuid.UUID, *, previews: bool = False) -> JobState | None:
         """The job's state at this moment; None when there is no such job."""
         while True:
-            rows = await read_rows(self._sources.db, job_id)
+            rows = await persistently(lambda: read_rows(self._sources.db, job_id))
             if rows is None:
                 return None
             state = self._composer.compose(rows)
             if state is not None:
                 return state if previews else state.without_previews()
+
+    async def now_many(
+        self, job_ids: Sequence[uuid.UUID], *, previews: bool = False
+    ) -> list[JobState | None]:
+        """As `now` for many jobs, in their order, read together."""
+        found = await read_many(self._sources.db, job_ids)
+        states: list[JobState | None] = []
+        for job_id in job_ids:
+            rows = found.get(job_id)
+            state = None if rows is None else self._composer.compose(rows)
+            if rows is not None and state is None:
+                state = await self.now(job_id, previews=previews)  # committed here since the rows were read
+            states.append(state if previews or state is None else state.without_previews())
+        return states
 
     async def watch(self, job_id: uuid.UUID, *, previews: bool = False) -> AsyncGenerator[JobState, None]:
         """The state now, then each newer one; ends after a final state, or when the job is gone.
@@ -74,11 +89,19 @@ class Progress:
                 fresh = await feed.newer_than(last)
                 state = fresh if previews or fresh is None else fresh.without_previews()
 
+    async def close(self) -> None:
+        """Wait until nothing is read any more; watchers still there end."""
+        for feed in list(self._feeds.values()):
+            feed.close()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+
     @contextlib.contextmanager
     def _feed(self, job_id: uuid.UUID, *, previews: bool) -> Iterator["_Feed"]:
         feed = self._feeds.get(job_id)
         if feed is None:
             feed = self._feeds[job_id] = _Feed(job_id, self._sources, self._settings, self._composer)
+            self._readers.add(feed.task)
+            feed.task.add_done_callback(self._readers.discard)
         feed.watchers += 1
         feed.preview_watchers += previews
         if previews:
@@ -119,7 +142,7 @@ class _Feed:
         self._changed = asyncio.Event()
         self._slot: Slot | None = None
         self._asked_at = 0.0
-        self._task = asyncio.create_task(self._work(), name=f"feed {job_id}")
+        self.task = asyncio.create_task(self._work(), name=f"feed {job_id}")
 
     def reported(self) -> None:
         """A run of this process said something."""
@@ -128,7 +151,7 @@ class _Feed:
 
     def close(self) -> None:
         """Nobody watches any more."""
-        self._task.cancel()
+        self.task.cancel()
 
     async def newer_than(self, sequence: int) -> JobState | None:
         """The next state after that one; None when the job is gone."""

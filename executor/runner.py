@@ -1,6 +1,5 @@
 """Runs one claimed task from its first row to its last: drives the generator, event by event."""
 
-import dataclasses
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
@@ -16,7 +15,6 @@ from executor.recorder import Recorder, Tools
 from executor.specs import from_json
 from generators.events import Event, Failed, FailureKind
 from generators.generator import Known, KnownCall, KnownLatents
-from generators.spec import Spec
 from store.database.sessions import settled
 from store.database.tables import CallState, Job, ProviderCall, TaskKind
 from store.files.vault import FileMissing, Vault
@@ -24,14 +22,6 @@ from store.queue import Claim, LeaseLostError, begin
 
 log = structlog.get_logger(__name__)
 UNEXPECTED = "Something went wrong here that was not foreseen; the log of the server says more."
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Work:
-    """What one run starts from."""
-
-    spec: Spec
-    known: Known
 
 
 class Runner:

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import io
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from sqlalchemy import select
 
 from executor.board import Board
 from executor.executor import Executor, Parts
+from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.progress import Progress, Sources
 from executor.settings import ExecutorSettings
 from executor.specs import kind_of, to_json
+from executor.states import JobState
 from generators.generator import Generator
 from generators.scripted import KEY, ScriptedGenerator, ScriptedSettings
 from generators.spec import ImageSpec, Spec, TextSpec
@@ -68,15 +70,26 @@ class Workshop:
     progress: Progress
 
 
-def build(db: Database, folder: Path, *generators: Generator, **settings: Any) -> Workshop:
+def build(
+    db: Database, folder: Path, *generators: Generator, observer: Observer | None = None, **settings: Any
+) -> Workshop:
     """A server that has not been started. Without generators: the scripted one, 2 ms a step."""
     chosen = ExecutorSettings(**{**QUICK, **settings})
     models = Models(generators or [scripted()])
-    broadcast, board = Broadcast(), Board()
+    observer = observer or Silent()
+    broadcast, board = Broadcast(), Board(observer)
     broadcast.attach(db)
     vault = Vault(folder)
     executor = Executor(
-        Parts(db=db, models=models, vault=vault, broadcast=broadcast, board=board, render=quick_looks),
+        Parts(
+            db=db,
+            models=models,
+            vault=vault,
+            broadcast=broadcast,
+            board=board,
+            render=quick_looks,
+            observer=observer,
+        ),
         chosen,
     )
     progress = Progress(Sources(db=db, broadcast=broadcast, board=board, models=models), chosen)
@@ -98,6 +111,7 @@ async def started(workshop: Workshop, **how: Any) -> AsyncIterator[Workshop]:
         yield workshop
     finally:
         await workshop.executor.stop(0)
+        await workshop.progress.close()
 
 
 async def add_user(db: Database, handle: str = "ada") -> uuid.UUID:
@@ -224,8 +238,22 @@ async def tasks_of(db: Database, job_id: uuid.UUID) -> Sequence[Task]:
 
 async def ended(workshop: Workshop, job_id: uuid.UUID, *, timeout: float = 20.0) -> Job:
     """The job once it is final."""
+    return (await seen(workshop, job_id, lambda state: state.final, timeout=timeout)).job
+
+
+async def seen(
+    workshop: Workshop, job_id: uuid.UUID, wanted: Callable[[JobState], bool], *, timeout: float = 20.0
+) -> JobState:
+    """The first state of a job that is as wanted."""
+    async with asyncio.timeout(timeout), contextlib.aclosing(workshop.progress.watch(job_id)) as states:
+        async for state in states:
+            if wanted(state):
+                return state
+    raise AssertionError("the job ended or is gone")
+
+
+async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = 10.0) -> None:
+    """Wait until something holds that has no event to wait for."""
     async with asyncio.timeout(timeout):
-        async for state in workshop.progress.watch(job_id):
-            if state.final:
-                return state.job
-    raise AssertionError("the job is gone")
+        while not await holds():  # noqa: ASYNC110 -- see above
+            await asyncio.sleep(0.02)

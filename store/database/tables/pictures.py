@@ -147,6 +147,12 @@ class Variant(Table):
         Index(None, "job_id", "version_number"),
         Index(None, "post_id", "created_at", "id"),
         Index(
+            "ix_variants_undecided",
+            "finished_at",
+            "id",
+            postgresql_where=text("status = 'DRAFT' AND purpose <> 'BASE_IMAGE' AND NOT keep"),
+        ),
+        Index(
             "uq_variants_base_image_version",
             "subject_id",
             "version_number",

@@ -49,6 +49,7 @@ class Post(Table):
     __tablename__ = "posts"
     __table_args__ = (
         UniqueConstraint("owner_id", "slug"),
+        UniqueConstraint("owner_id", "topic_slug"),
         Index(None, "owner_id", "created_at", "id"),
         Index(None, "owner_id", "status", "created_at", "id"),
         Index(None, "beat_id", "created_at", "id"),
@@ -59,6 +60,7 @@ class Post(Table):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str | None] = mapped_column(String(200))
     slug: Mapped[str | None] = mapped_column(String(220))
+    topic_slug: Mapped[str | None] = mapped_column(String(220))
     content: Mapped[str] = mapped_column(Text, server_default="")
     excerpt: Mapped[str | None] = mapped_column(Text)
     image_prompt: Mapped[str | None] = mapped_column(Text)

@@ -1,11 +1,13 @@
 """What a job looks like now: the rows, and on top of them what running tasks said last."""
 
 import base64
+import collections
 import dataclasses
 import functools
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +19,7 @@ from store.database.sessions import Database
 from store.database.tables import Job, JobStatus, Task, TaskProgress, Variant, VariantStatus
 from store.queue import queue_position
 
+_OfJob = TypeVar("_OfJob", Variant, Task)
 STARTING = "STARTING"  # claimed, and nothing said yet
 _FINISHED = frozenset(VariantStatus) - {
     VariantStatus.QUEUED,
@@ -100,22 +103,41 @@ class Rows:
 
 async def read_rows(db: Database, job_id: uuid.UUID) -> Rows | None:
     """Everything about a job at one moment; None when it is gone."""
+    return (await read_many(db, [job_id])).get(job_id)
+
+
+async def read_many(db: Database, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Rows]:
+    """Everything about many jobs at one moment, by their ids; without those that are gone.
+
+    Four statements however many jobs there are, and one more for each that waits: its place in the queue.
+    """
     async with db.snapshot() as session:
-        job = await session.get(Job, job_id)
-        if job is None:
-            return None
+        jobs = (await session.scalars(select(Job).where(Job.id.in_(job_ids)))).all()
+        if not jobs:
+            return {}
         variants = await session.scalars(
-            select(Variant).where(Variant.job_id == job_id).order_by(Variant.version_number, Variant.id)
+            select(Variant).where(Variant.job_id.in_(job_ids)).order_by(Variant.version_number, Variant.id)
         )
-        tasks = await session.scalars(select(Task).where(Task.job_id == job_id).order_by(Task.id))
-        found = tasks.all()
-        return Rows(
-            job=job,
-            variants=variants.all(),
-            tasks=found,
-            progress=await _progress(session, found),
-            position=await queue_position(session, job_id) if _waits(job, found) else None,
-        )
+        tasks = (await session.scalars(select(Task).where(Task.job_id.in_(job_ids)).order_by(Task.id))).all()
+        progress = await _progress(session, tasks)
+        variants_of, tasks_of = _by_job(variants.all()), _by_job(tasks)
+        return {
+            job.id: Rows(
+                job=job,
+                variants=variants_of[job.id],
+                tasks=tasks_of[job.id],
+                progress={each.id: progress[each.id] for each in tasks_of[job.id] if each.id in progress},
+                position=await queue_position(session, job.id) if _waits(job, tasks_of[job.id]) else None,
+            )
+            for job in jobs
+        }
+
+
+def _by_job(rows: Iterable[_OfJob]) -> dict[uuid.UUID | None, list[_OfJob]]:
+    found: dict[uuid.UUID | None, list[_OfJob]] = collections.defaultdict(list)
+    for row in rows:
+        found[row.job_id].append(row)
+    return found
 
 
 def _waits(job: Job, tasks: Sequence[Task]) -> bool:

@@ -18,6 +18,7 @@ from app.server_settings import ServerSettings
 from app.web.explorer import page
 from app.web.files import Files, Found
 from app.web.jobs import Snapshot, Snapshots
+from executor.settings import ExecutorSettings
 from executor.states import JobState, VariantState
 from resolvers.account_settings import AccountSettings
 from resolvers.context import Context
@@ -78,6 +79,7 @@ class Joints:
             progress=server.progress,
             files=server.files,
             request_id=request_id,
+            plain_webhooks=server.settings.section(ExecutorSettings).webhook_allow_private,
             accounts=server.settings.section(AccountSettings),
             broadcast=server.broadcast,
         )

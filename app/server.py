@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.server_settings import ServerSettings
 from app.settings import Settings
 from executor.board import Board
+from executor.delivering import Delivering
 from executor.executor import Executor, Parts
 from executor.models import Models
 from executor.progress import Progress, Sources
@@ -27,7 +28,7 @@ from generators.scripted import ScriptedGenerator, ScriptedSettings
 from generators.spec import FileRef
 from resolvers.access import FileAccess, Signer
 from store.database.sessions import Database
-from store.database.tables import Secret
+from store.database.tables import Secret, TaskKind
 from store.events import Broadcast
 from store.files.decoder import Decoder, DecoderLimits
 from store.files.vault import FileMissing, Vault
@@ -114,6 +115,7 @@ async def _assemble(
         board=board,
         render=files.decoder.render,
         observer=metrics,
+        chores={TaskKind.DELIVER: Delivering(opened.database, chosen)},
     )
     return Server(
         settings=settings,

@@ -36,6 +36,13 @@ class ExecutorSettings(BaseModel):
     stop_grace_seconds: float = Field(
         20.0, ge=0, description="After SIGTERM, running work may go on for so long; then it is given back."
     )
+    webhook_timeout_seconds: float = Field(
+        20.0, gt=0, le=60, description="How long the receiver of a webhook may take to answer."
+    )
+    webhook_allow_private: bool = Field(
+        False,
+        description="Send webhooks over http and to private addresses too; for tests and closed networks.",
+    )
     max_tries: int = Field(5, ge=1, le=100, description="Retryable failures after which a task has failed.")
     watch_poll_seconds: float = Field(
         5.0, gt=0, description="A watched job is read again so often when no news comes."

@@ -1,16 +1,29 @@
 """The audit log: one entry for each change that spends, publishes, approves or deletes."""
 
-from typing import Any
+import uuid
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from resolvers.context import Context
-from store.database.tables import AuditEntry, Job, Subject, Variant
+from store.database.tables import AuditEntry
 
 
-def note(
-    context: Context, session: AsyncSession, action: str, thing: Subject | Job | Variant, **details: Any
-) -> None:
+class Owned(Protocol):
+    """A row that belongs to somebody."""
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Its id."""
+        ...
+
+    @property
+    def owner_id(self) -> uuid.UUID:
+        """Whose it is."""
+        ...
+
+
+def note(context: Context, session: AsyncSession, action: str, thing: Owned, **details: Any) -> None:
     """Write down, in the same transaction, what the viewer did to that thing."""
     viewer = context.viewer
     session.add(

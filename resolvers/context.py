@@ -41,6 +41,7 @@ class Context:
     files: FileAccess
     request_id: str | None = None
     broadcast: Broadcast = dataclasses.field(default_factory=Broadcast)
+    plain_webhooks: bool = False
     accounts: AccountSettings = dataclasses.field(default_factory=AccountSettings)
     _loaders: dict[object, DataLoader[Any, Any]] = dataclasses.field(default_factory=dict, repr=False)
 

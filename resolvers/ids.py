@@ -8,7 +8,7 @@ import dataclasses
 import uuid
 from typing import NewType
 
-from store.database.tables import Job, Post, Subject, Table, Upload, Variant
+from store.database.tables import Job, Post, Subject, Table, Upload, Variant, WebhookDelivery, WebhookEndpoint
 
 GlobalId = NewType("GlobalId", str)
 """Not decoded yet: it may name anything."""
@@ -20,6 +20,8 @@ SubjectId = NewType("SubjectId", uuid.UUID)
 VariantId = NewType("VariantId", uuid.UUID)
 JobId = NewType("JobId", uuid.UUID)
 UploadId = NewType("UploadId", uuid.UUID)
+WebhookId = NewType("WebhookId", uuid.UUID)
+DeliveryId = NewType("DeliveryId", uuid.UUID)
 PostId = NewType("PostId", uuid.UUID)
 
 TABLES: dict[object, type[Table]] = {
@@ -27,6 +29,8 @@ TABLES: dict[object, type[Table]] = {
     VariantId: Variant,
     JobId: Job,
     UploadId: Upload,
+    WebhookId: WebhookEndpoint,
+    DeliveryId: WebhookDelivery,
     PostId: Post,
 }
 """What each kind of id may name; subclasses included."""

@@ -9,6 +9,7 @@ from resolvers.variants import ThumbnailSize
 from schema.publish import publish_enum
 from store.database.tables import (
     BaseImageStatus,
+    DeliveryState,
     ImageSource,
     JobKind,
     JobStatus,
@@ -16,8 +17,28 @@ from store.database.tables import (
     VariantPurpose,
     VariantStatus,
 )
+from store.outbox import WebhookEvent
 
 ENUMS = (
+    publish_enum(
+        WebhookEvent,
+        {
+            "JOB_SUCCEEDED": "`job.succeeded`: a job is over, and at least one variant was made.",
+            "JOB_FAILED": "`job.failed`: a job is over, and nothing was made.",
+            "JOB_CANCELED": "`job.canceled`: a job was cancelled.",
+            "VARIANT_PUBLISHED": "`variant.published`: a picture is on the CDN.",
+            "POST_PUBLISHED": "`post.published`: a post is published.",
+            "BASE_IMAGE_APPROVED": "`base_image.approved`: a look is locked.",
+        },
+    ),
+    publish_enum(
+        DeliveryState,
+        {
+            "PENDING": "On its way: it is tried again by itself.",
+            "DELIVERED": "The receiver took it.",
+            "FAILED": "Given up; it can be sent again.",
+        },
+    ),
     publish_enum(
         Role,
         {

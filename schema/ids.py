@@ -16,7 +16,7 @@ import strawberry
 
 from resolvers.ids import TABLES, GlobalId, Ref
 from resolvers.refused import Refused, UserErrorCode
-from store.database.tables import Job, Persona, Table, Upload, User, Variant
+from store.database.tables import Job, Persona, Preset, Table, Upload, User, Variant, WebhookDelivery, WebhookEndpoint
 
 KINDS: dict[str, type[Table]] = {
     "Persona": Persona,
@@ -24,6 +24,9 @@ KINDS: dict[str, type[Table]] = {
     "Job": Job,
     "User": User,
     "Upload": Upload,
+    "Preset": Preset,
+    "WebhookEndpoint": WebhookEndpoint,
+    "WebhookDelivery": WebhookDelivery,
 }
 """Which row each type name in an id stands for: everything that implements Node, and uploads."""
 

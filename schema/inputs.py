@@ -1,6 +1,6 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
-from resolvers import decisions_inputs, inputs
+from resolvers import decisions_inputs, images_inputs, inputs, webhook_inputs
 from schema.publish import publish_input
 
 INPUTS = tuple(
@@ -20,10 +20,18 @@ INPUTS = tuple(
         inputs.UnlockAppearanceInput,
         inputs.CancelJobInput,
         inputs.RetryJobInput,
+        webhook_inputs.CreateWebhookInput,
+        webhook_inputs.DeleteWebhookInput,
+        webhook_inputs.ResendWebhookDeliveryInput,
         decisions_inputs.RateVariantInput,
         decisions_inputs.FavoriteVariantInput,
         decisions_inputs.KeepVariantInput,
         decisions_inputs.ApproveVariantInput,
         decisions_inputs.RejectVariantInput,
+        images_inputs.ConditioningInput,
+        images_inputs.AutoApproveInput,
+        images_inputs.GenerateImagesInput,
+        images_inputs.SavePresetInput,
+        images_inputs.DeletePresetInput,
     )
 )

@@ -11,6 +11,7 @@ from schema.jobs import Job
 from schema.mutations import mutation
 from schema.subjects import Persona, Subject
 from schema.variants import Variant
+from schema.webhooks import WebhookMutations
 
 PERSONA = (Persona, "The persona as it is now.")
 SUBJECT = (Subject, "The persona or character as it is now.")
@@ -18,7 +19,7 @@ JOB = (Job, "The job.")
 
 
 @strawberry.type(description="Everything that can be done. A refusal is an answer: look at `userErrors`.")
-class Mutation(ImageMutations):
+class Mutation(ImageMutations, WebhookMutations):
     """One line a field: who does it, what it says, what comes back."""
 
     create_persona = mutation(resolvers.subjects.create_persona, "Make a persona.", persona=PERSONA)

@@ -10,9 +10,11 @@ import resolvers.jobs
 import resolvers.nodes
 import resolvers.subjects
 import resolvers.variants
+import resolvers.webhooks
 from resolvers.context import Info
 from schema.connections import connection
 from schema.ids import GlobalId, decode
+from schema.image_queries import ImageQueries
 from schema.jobs import Job
 from schema.models import GeneratorModel
 from schema.nodes import Node
@@ -20,6 +22,7 @@ from schema.people import User
 from schema.publish import related
 from schema.subjects import Persona
 from schema.variants import Variant
+from schema.webhooks import WebhookEndpoint
 
 
 def node(info: Info, of: GlobalId) -> Awaitable[Any]:
@@ -33,7 +36,7 @@ def nodes(info: Info, ids: list[GlobalId]) -> Awaitable[Any]:
 
 
 @strawberry.type(description="Everything that can be asked; nobody sees what is somebody else's.")
-class Query:
+class Query(ImageQueries):
     """One line a field: what it is called, who answers it, what it says."""
 
     node = related(
@@ -60,6 +63,9 @@ class Query:
         resolvers.variants.variants, Variant, "Pictures, newest first.", filter_by="Which of them."
     )
     jobs = connection(resolvers.jobs.jobs, Job, "Jobs, newest first.", filter_by="Which of them.")
+    webhooks = connection(
+        resolvers.webhooks.webhooks, WebhookEndpoint, "Endpoints that are told what happens, newest first."
+    )
     models = related(
         resolvers.catalog.models,
         list[GeneratorModel],

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store import ledger
 from store.database.tables import FINAL, Job, JobStatus, Task, TaskKind, TaskProgress, Variant, VariantStatus
+from store.outbox import WebhookEvent
 from store.queue.backoff import RetryPolicy, seconds_until_retry
 from store.queue.claiming import Claim
 from store.queue.gates import open_gate
 from store.queue.holding import Held, hold
-from store.queue.settling import locked_job, revise, settle_job
+from store.queue.settling import locked_job, revise, settle_job, tell_end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,7 @@ async def stop_job(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
     job.status = JobStatus.CANCELED
     job.finished_at = func.clock()
     revise(session, job, canceled=True)
+    await tell_end(session, job, WebhookEvent.JOB_CANCELED)
     await session.flush()
     await session.refresh(job)  # so that the caller has the row as it will be committed
     return job

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.tables import Job, JobKind, JobStatus, Task
 from store.events import Change, changed
+from store.outbox import WebhookEvent, tell
 
 ONE_MADE = "Image generated and saved locally (preview mode). Review and approve to publish."
 MANY_MADE = "{count} images generated and saved locally (preview mode). Review and approve to publish."
@@ -50,6 +51,7 @@ async def _end(session: AsyncSession, job: Job, *, made: int) -> None:
         job.status = JobStatus.SUCCEEDED
         if job.kind is JobKind.IMAGE:
             job.message = ONE_MADE if made == 1 else MANY_MADE.format(count=made)
+        await tell_end(session, job, WebhookEvent.JOB_SUCCEEDED)
         return
     job.status = JobStatus.FAILED
     last = await session.scalar(
@@ -62,3 +64,16 @@ async def _end(session: AsyncSession, job: Job, *, made: int) -> None:
         job.failure_code = last.failure_code
         job.failure_message = last.failure_message
         job.failure_retryable = last.failure_retryable
+    await tell_end(session, job, WebhookEvent.JOB_FAILED)
+
+
+async def tell_end(session: AsyncSession, job: Job, event: WebhookEvent) -> None:
+    """Tell the outside, once, that a job is final."""
+    data = {
+        "jobId": str(job.id),
+        "kind": job.kind.value,
+        "title": job.title,
+        "failedCount": job.failed_count,
+        "failureCode": job.failure_code,
+    }
+    await tell(session, job.owner_id, event, str(job.id), data)

@@ -1,6 +1,7 @@
 """Which model makes a picture, and with which settings: every wish is held against what the model can do.
 
-Knows the catalog; knows no rows. All refusals happen here, before anything is enqueued.
+Knows the catalog; knows no rows. All refusals happen here, before anything is enqueued. What a preset wishes is
+adapted or left out instead (see `resolvers.fitting`).
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from executor.models import Models
 from generators.catalog import Capability, Model, Provider, Size
 from generators.spec import Determinism
 from resolvers.checks import within
+from resolvers.images_inputs import SavePresetInput
 from resolvers.inputs import LARGEST_SEED, GenerateBaseImageInput
 from resolvers.refused import Refused, UserErrorCode
 
@@ -43,7 +45,7 @@ class Settings:
         return shown | {"determinism": self.determinism.value}
 
 
-def image_model(models: Models, key: str | None) -> Model:
+def image_model(models: Models, key: str | None, field: str = "model") -> Model:
     """The model asked for, or the best local one; raises Refused when it cannot be used now.
 
     A model that is still loading can be: its work waits in the queue.
@@ -53,13 +55,13 @@ def image_model(models: Models, key: str | None) -> Model:
     model = models.get(key)
     if model is None:
         raise Refused(
-            UserErrorCode.UNKNOWN_MODEL, f"There is no model {key!r}. `models` lists them all.", ("model",)
+            UserErrorCode.UNKNOWN_MODEL, f"There is no model {key!r}. `models` lists them all.", (field,)
         )
     usable = models.availability(key)
     if not usable.available:
         reason = usable.reason or f"{model.name} is not available."
-        raise Refused(UserErrorCode.MODEL_UNAVAILABLE, reason, ("model",))
-    require(model, Capability.TEXT_TO_IMAGE, "make pictures from text", "model")
+        raise Refused(UserErrorCode.MODEL_UNAVAILABLE, reason, (field,))
+    require(model, Capability.TEXT_TO_IMAGE, "make pictures from text", field)
     return model
 
 
@@ -68,16 +70,29 @@ def base_image_settings(model: Model, asked: GenerateBaseImageInput) -> Settings
     within("count", asked.count, 1, MOST_COUNT)
     if asked.negative_prompt is not None:
         require(model, Capability.NEGATIVE_PROMPT, "take a negative prompt", "negativePrompt")
-    size = _size(model, asked.width, asked.height)
+    size = size_for(model, asked.width, asked.height)
     return Settings(
         width=size.width,
         height=size.height,
-        steps=_steps(model, asked.steps),
-        guidance=_guidance(model, asked.guidance),
-        determinism=_determinism(model, asked.determinism),
-        seeds=_seeds(model, asked.seed, asked.count),
+        steps=steps_for(model, asked.steps, BASE_STEPS),
+        guidance=guidance_for(model, asked.guidance),
+        determinism=determinism_for(model, asked.determinism),
+        seeds=seeds_for(model, first_seed(model, asked.seed), asked.count),
         quality=model.qualities[-1] if model.qualities else None,
     )
+
+
+def check_preset(model: Model, asked: SavePresetInput) -> None:
+    """Raise Refused for the first wish of a preset that its model cannot meet, naming the field."""
+    size_for(model, asked.width, asked.height)
+    steps_for(model, asked.steps, BASE_STEPS)
+    guidance_for(model, asked.guidance)
+    if asked.negative_prompt is not None:
+        require(model, Capability.NEGATIVE_PROMPT, "take a negative prompt", "negativePrompt")
+    if asked.quality is not None and asked.quality not in model.qualities:
+        known = f"It knows: {', '.join(model.qualities)}." if model.qualities else "It knows no qualities."
+        words = f"{model.name} knows no quality {asked.quality!r}. {known}"
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("quality",))
 
 
 def require(model: Model, capability: Capability, doing: str, field: str) -> None:
@@ -105,7 +120,8 @@ def _none_local(models: Models) -> Model:
     raise Refused(UserErrorCode.NO_LOCAL_MODEL, message)
 
 
-def _size(model: Model, width: int | None, height: int | None) -> Size:
+def size_for(model: Model, width: int | None, height: int | None) -> Size:
+    """The size asked for; a side that is absent is 1024, or the model's own where that is smaller."""
     native = model.native_size
     usual = Size(width=min(BASE_SIDE, native.width), height=min(BASE_SIDE, native.height))
     if not model.free_size and model.sizes and usual not in model.sizes:
@@ -136,34 +152,43 @@ def _free_side(model: Model, name: str, side: int) -> None:
         )
 
 
-def _steps(model: Model, steps: int | None) -> int:
+def steps_for(model: Model, steps: int | None, usual: int) -> int:
+    """The steps asked for, `usual` when absent; 1 for a model that has none."""
     if steps is None:
-        return BASE_STEPS if model.default_steps else 1
+        return usual if model.default_steps else 1
     within("steps", steps, 1, MOST_STEPS)
     if not model.default_steps:
         raise Refused(UserErrorCode.NOT_SUPPORTED, f"{model.name} has no steps to choose.", ("steps",))
     return steps
 
 
-def _guidance(model: Model, guidance: float | None) -> float | None:
+def guidance_for(model: Model, guidance: float | None) -> float | None:
+    """The guidance asked for, the model's own when absent."""
     if guidance is None:
         return model.default_guidance
     within("guidance", guidance, 0, MOST_GUIDANCE)
     return guidance
 
 
-def _determinism(model: Model, determinism: Determinism) -> Determinism:
+def determinism_for(model: Model, determinism: Determinism) -> Determinism:
+    """As asked for; EXACT is for local models."""
     if determinism is Determinism.EXACT and model.provider is not Provider.LOCAL:
         message = f"{model.name} cannot make a picture exactly again; only local models can."
         raise Refused(UserErrorCode.NOT_SUPPORTED, message, ("determinism",))
     return determinism
 
 
-def _seeds(model: Model, seed: int | None, count: int) -> tuple[int | None, ...]:
-    if seed is not None:
-        within("seed", seed, 0, LARGEST_SEED)
-        require(model, Capability.SEED, "take a seed", "seed")
+def first_seed(model: Model, seed: int | None) -> int:
+    """The seed asked for, a random one when absent."""
+    if seed is None:
+        return secrets.randbelow(LARGEST_SEED + 1)
+    within("seed", seed, 0, LARGEST_SEED)
+    require(model, Capability.SEED, "take a seed", "seed")
+    return seed
+
+
+def seeds_for(model: Model, first: int, count: int) -> tuple[int | None, ...]:
+    """One for each picture, counting up from the first and beginning anew at 0; None where a model takes none."""
     if Capability.SEED not in model.capabilities:
         return (None,) * count
-    first = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
     return tuple((first + place) % (LARGEST_SEED + 1) for place in range(count))

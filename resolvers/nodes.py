@@ -5,18 +5,21 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from resolvers import presets
 from resolvers.context import Info
 from resolvers.ids import Ref
 from resolvers.paging import LARGEST_SIZE
 from resolvers.refused import bad_input
 from resolvers.visible import visible
-from store.database.tables import Table, Upload, User
+from store.database.tables import Preset, Table, Upload, User
 
 
 async def node(info: Info, ref: Ref | None) -> Table | None:
     """The row, None for an id that is malformed, missing or somebody else's."""
     if ref is None or ref.table is Upload:
         return None
+    if ref.table is Preset and (built_in := presets.built_in(ref.key)) is not None:
+        return built_in
     loader = info.context.batched(("node", ref.table), lambda keys: _rows(info, ref.table, keys))
     found: Table | None = await loader.load(ref.key)
     return found

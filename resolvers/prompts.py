@@ -3,7 +3,10 @@
 Pure text; knows no model's tokenizer. What a text encoder cuts off is reported by the generator.
 """
 
-from store.database.tables import Subject
+import dataclasses
+from collections.abc import Sequence
+
+from store.database.tables import Character, Subject
 
 BASE_IMAGE_STYLE = (
     "Portrait photograph, one person, head and shoulders, facing the camera, neutral expression, plain light "
@@ -19,3 +22,76 @@ def base_image_prompt(subject: Subject, style: str = BASE_IMAGE_STYLE) -> str:
         parts.append(f"Personality: {subject.personality.strip()}")
     parts.append(style)
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What stands around the caller's words in a composed prompt: whom it shows, and in which style."""
+
+    before: str = ""
+    after: str = ""
+
+    def around(self, words: str) -> str:
+        """The whole prompt: the look first (it matters most, and encoders cut off the end)."""
+        return " ".join(part for part in (self.before, sentence(words), self.after) if part)
+
+
+def frame(subject: Subject | None, style: str | None = None, *, scene_only: bool = False) -> Frame:
+    """For pictures of that subject, of nobody (`scene_only`), or of whatever the words say."""
+    before: list[str] = []
+    after: list[str] = []
+    if subject is not None:
+        before.append(subject.look)
+    if isinstance(subject, Character):
+        before.append(subject.art_style or "")
+        after.extend(subject.style_modifiers or ())
+    after.append(style or "")
+    if scene_only:
+        after.append("Nobody is in the picture")
+    return Frame(before=_joined(before), after=_joined(after))
+
+
+EMPHASES = {
+    "portrait": "natural skin, catchlights in the eyes, soft directional light, shallow depth of field",
+    "product": "true colours, clean edges, even light, plain background",
+    "avatar": "centred, simple shapes, clear silhouette, plain background",
+    "scene": "layered depth, clear time of day, light that fits the place",
+    "poster": "one strong focal point, few colours, bold silhouette, room for a headline",
+    "thumbnail": "high contrast, one clear subject, bright colours, readable when small",
+}
+USUAL_EMPHASIS = "one clear subject, balanced composition, natural light, fine detail"
+
+
+def template(words: str, use_case: str | None) -> str:
+    """A prompt made more telling without a text model: always the same words for the same wish."""
+    emphasis = EMPHASES.get((use_case or "").strip().lower(), USUAL_EMPHASIS)
+    return f"{words.strip().rstrip('.!?;, ')}, {emphasis}."
+
+
+REWRITE = (
+    "You rewrite what somebody wishes to see into one prompt for an image generator. Keep every fact of the wish, "
+    "names included; invent no person. Add what the wish leaves open: composition, light, lens, mood, materials. "
+    "Plain English, at most 80 words, one paragraph. Answer with the prompt alone."
+)
+
+
+def rewriting(words: str, around: Frame, use_case: str | None) -> str:
+    """What the text model is asked, to go with REWRITE."""
+    parts = [f"Wish: {words}"]
+    if around.before:
+        parts.append(f"The picture shows, already described elsewhere, so do not repeat it: {around.before}")
+    if around.after:
+        parts.append(f"Style, already said elsewhere: {around.after}")
+    if use_case:
+        parts.append(f"Use: {use_case}")
+    return "\n".join(parts)
+
+
+def sentence(words: str) -> str:
+    """The words with a full stop; nothing for nothing."""
+    plain = words.strip()
+    return plain if not plain or plain.endswith((".", "!", "?", "…")) else f"{plain}."
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return " ".join(sentence(part) for part in parts if part and part.strip())

@@ -16,7 +16,17 @@ import strawberry
 
 from resolvers.ids import TABLES, GlobalId, Ref
 from resolvers.refused import Refused, UserErrorCode
-from store.database.tables import Job, Persona, Preset, Table, Upload, User, Variant, WebhookDelivery, WebhookEndpoint
+from store.database.tables import (
+    Job,
+    Persona,
+    Preset,
+    Table,
+    Upload,
+    User,
+    Variant,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 KINDS: dict[str, type[Table]] = {
     "Persona": Persona,

@@ -3,7 +3,11 @@
 import strawberry
 
 import resolvers.decisions
+import resolvers.images
+import resolvers.presets
+from schema.jobs import Job
 from schema.mutations import mutation
+from schema.presets import Preset
 from schema.variants import Variant
 
 VARIANT = (Variant, "The picture as it is now.")
@@ -13,6 +17,22 @@ VARIANT = (Variant, "The picture as it is now.")
 class ImageMutations:
     """One line a field; a part of `Mutation`."""
 
+    generate_images = mutation(
+        resolvers.images.generate_images,
+        "Make pictures: several models side by side, a persona or character held, from scratch or going on from a "
+        "finished job. Watch the job with `jobProgress`.",
+        job=(Job, "The job."),
+    )
+    save_preset = mutation(
+        resolvers.presets.save_preset,
+        "Keep a way of asking under a key; one of yours with that key is replaced.",
+        preset=(Preset, "The preset as it is now."),
+    )
+    delete_preset = mutation(
+        resolvers.presets.delete_preset,
+        "Delete one of your presets; jobs that began with it keep its key.",
+        preset=(Preset, "The preset as it was."),
+    )
     rate_variant = mutation(
         resolvers.decisions.rate_variant, "Rate a picture, or take the rating back.", variant=VARIANT
     )

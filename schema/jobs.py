@@ -3,7 +3,9 @@
 import datetime
 import decimal
 
+import resolvers.images
 import resolvers.jobs
+import resolvers.presets
 import resolvers.subjects
 import resolvers.variants
 from executor import states
@@ -11,6 +13,7 @@ from schema import lazily
 from schema.connections import connection
 from schema.nodes import Node
 from schema.people import User
+from schema.presets import Preset
 from schema.publish import publishes, related, shown
 from schema.scalars import BigInt
 from schema.variants import Failure, Variant
@@ -74,6 +77,19 @@ class Job(Node):
     retry_of = related(
         resolvers.jobs.retried, lazily.Job | None, "The finished job that this one tries again."
     )
+    preset = related(
+        resolvers.presets.preset_of, Preset | None, "The preset it began with, while that exists."
+    )
+    preset_key: str | None = shown("The key of that preset, whatever became of it.")
+    continues = related(
+        resolvers.images.continued, lazily.Job | None, "The finished job that this one goes on from."
+    )
+    series = connection(
+        resolvers.images.series,
+        lazily.Variant,
+        "The pictures of all jobs that go on from one another, this one's included, by version number.",
+    )
+    text: str | None = shown("What was written, so far; watch it grow with `jobText`.")
     failed_count: int = shown("How many of its variants could not be made.")
     cost_usd: decimal.Decimal = shown("What it has cost, in US dollars.")
     failure = related(resolvers.variants.failure_of, Failure | None, "Why nothing was made.")

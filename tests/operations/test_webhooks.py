@@ -61,7 +61,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = Starlette(routes=[Route("/hooks", made.take, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # pytest's are pytest's
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # pytest's are pytest's
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 -- uvicorn tells it in no other way
         await asyncio.sleep(0.01)

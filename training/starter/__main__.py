@@ -105,6 +105,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     from training.starter import evaluation
     from training.starter.classifier import Reader
+    from training.starter.tokenizer import known_words
 
     folder = Path(args.folder)
     source = Path(args.checkpoint) if args.checkpoint else folder / "export"
@@ -119,8 +120,9 @@ def _evaluate(args: argparse.Namespace) -> None:
             made, reader, count=args.batch or 192, steps=steps, sheet_path=folder / "sheet-attributes.png"
         ),
         "free_prompts": evaluation.free_prompt_figures(
-            made, reader, steps=steps, sheet_path=folder / "sheet-free-prompts.png"
+            made, reader, steps=steps, known=known_words(), sheet_path=folder / "sheet-free-prompts.png"
         ),
+        "free_prompts_as_written": evaluation.free_prompt_figures(made, reader, steps=steps),
     }
     (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))

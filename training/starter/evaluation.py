@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from training.starter.denoising import drawn
 from training.starter.looks import VALUES, Look
 from training.starter.runs import draws
 from training.starter.sheets import held_out_looks, sheet
+from training.starter.tokenizer import known_part
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -136,11 +138,20 @@ def _chance(wanted: dict[str, Tensor]) -> dict[str, float]:
 
 
 def free_prompt_figures(
-    made: StableDiffusionPipeline, reader: Reader, *, steps: int, sheet_path: Path | None = None
+    made: StableDiffusionPipeline,
+    reader: Reader,
+    *,
+    steps: int,
+    known: AbstractSet[str] | None = None,
+    sheet_path: Path | None = None,
 ) -> dict[str, Any]:
-    """Kind of subject and plain wishes over the 100 prompts, with the ones that failed."""
+    """Kind of subject and plain wishes over the 100 prompts, with the ones that failed.
+
+    With `known`, unknown words are taken out first, as the engine does it.
+    """
     prompts = free_prompts()
-    pictures = drawn(made, [prompt.text for prompt in prompts], steps=steps)
+    texts = [known_part(prompt.text, known)[0] if known else prompt.text for prompt in prompts]
+    pictures = drawn(made, texts, steps=steps)
     if sheet_path is not None:
         sheet(pictures, columns=10).save(sheet_path)
     found = read(reader, tensor_of(pictures))

@@ -37,6 +37,8 @@ from store.wire import Wire
 log = structlog.get_logger(__name__)
 SILENT_TOO_LONG = 6  # lost claim polls after which the executor no longer counts as alive
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+FIRST_CLEAN_UP_SECONDS = 120.0  # after the start, when newcomers have had their first picture
+YOUNG_SECONDS = 3600.0  # bytes this young may still get their row
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ class Executor:
         self._runs: dict[uuid.UUID, _Run] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._claimed_at = time.monotonic()
+        self._clean_up_at = self._claimed_at + FIRST_CLEAN_UP_SECONDS
         self._room = asyncio.Event()
         self._stopping = False
 
@@ -245,6 +248,9 @@ class Executor:
     async def _sweeping(self) -> None:
         while True:
             await self._janitor.sweep()
+            if time.monotonic() > self._clean_up_at:
+                self._clean_up_at = time.monotonic() + self._settings.clean_up_hours * 3600
+                await self.clean_up(older_than=time.time() - YOUNG_SECONDS)
             await asyncio.sleep(self._settings.sweep_seconds)
 
 

@@ -1,6 +1,7 @@
 """Looks after what nobody holds: tasks of dead servers, saved states of ended tasks, the depth of the queue."""
 
 import asyncio
+import itertools
 
 import structlog
 from sqlalchemy import select, text, update
@@ -61,11 +62,10 @@ class Janitor:
 
         Returns how many went.
         """
-        vault = self._tools.vault
-        kept = await asyncio.to_thread(lambda: [stored.sha256 for stored in vault.stored()])
-        gone = 0
-        for start in range(0, len(kept), BATCH):
-            names = kept[start : start + BATCH]
+        vault, gone = self._tools.vault, 0
+        kept = vault.stored()
+        while batch := await asyncio.to_thread(lambda: list(itertools.islice(kept, BATCH))):
+            names = [stored.sha256 for stored in batch]
             async with self._tools.db.session() as session:
                 used = set(await session.scalars(_REFERRED, {"names": names}))
             for name in set(names) - used:
@@ -88,10 +88,10 @@ class Janitor:
                 .limit(100)
             )
         for task_id, sha256 in ended.all():
+            if sha256 is not None:
+                await drop_latents(self._tools, sha256, of=task_id)
             async with self._tools.db.begin() as session:
                 await session.execute(update(Task).where(Task.id == task_id).values(latents=None))
-            if sha256 is not None:
-                await drop_latents(self._tools, sha256)
 
     async def _observe_depths(self) -> None:
         async with self._tools.db.session() as session:

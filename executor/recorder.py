@@ -7,6 +7,7 @@ an event twice is the same as doing it once, so a commit whose fate is unknown m
 import contextlib
 import dataclasses
 import random
+import uuid
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -113,7 +114,7 @@ class Recorder:
 
         await self._write(write)
         for sha256 in set(before):
-            await drop_latents(self._tools, sha256)
+            await drop_latents(self._tools, sha256, of=self._claim.task_id)
 
     async def _note_call(
         self, session: AsyncSession, held: Held, event: CallIntended | CallAccepted | CallEnded | CallUnknown
@@ -199,10 +200,10 @@ class Tools:
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 
 
-async def drop_latents(tools: Tools, sha256: str) -> None:
-    """Delete a saved state that no task refers to any more."""
+async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:
+    """Delete a saved state of the task `of`, unless another task refers to equal bytes."""
     async with tools.db.session() as session:
-        used = await session.scalar(select(Task.id).where(Task.latents == sha256).limit(1))
+        used = await session.scalar(select(Task.id).where(Task.latents == sha256, Task.id != of).limit(1))
     if used is None:
         await tools.vault.delete_async(sha256)
 

@@ -30,6 +30,9 @@ class ExecutorSettings(BaseModel):
         1.0, gt=0, description="How often the queue is looked at when no wake-up comes."
     )
     sweep_seconds: float = Field(5.0, gt=0, description="How often tasks of dead servers are looked for.")
+    clean_up_hours: float = Field(
+        6.0, gt=0, description="How often bytes that crashes left without a row are looked for and deleted."
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, description="At most so often steps are written for other servers to see."
     )

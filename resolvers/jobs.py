@@ -66,8 +66,13 @@ async def retried(job: Parent[Job], info: Info) -> Job | None:
 
 
 async def progress_of(job: Parent[Job], info: Info) -> JobState | None:
-    """Where the job stands now."""
-    return await info.context.progress.now(job.id, previews=selects(info, "variants", "preview"))
+    """Where the job stands now, read together with all others that are asked for."""
+    context, previews = info.context, selects(info, "variants", "preview")
+    loader = context.batched(
+        ("progress", previews), lambda keys: context.progress.now_many(keys, previews=previews)
+    )
+    state: JobState | None = await loader.load(job.id)
+    return state
 
 
 async def watch(info: Info, job_id: uuid.UUID) -> AsyncGenerator[JobState, None]:

@@ -4,14 +4,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, select
 
-from resolvers.identity import Viewer
+from resolvers.identity import Scope, Viewer
+from resolvers.refused import forbidden
 from store.database.tables import Table, User
 
 Row = TypeVar("Row", bound=Table)
 
 
 def visible(viewer: Viewer, table: type[Table]) -> ColumnElement[bool]:
-    """The rows of that table that the viewer may see: their own, and of users themselves alone."""
+    """The rows of that table that the viewer may see: their own, and of users themselves alone.
+
+    Raises:
+        Told: FORBIDDEN, without the scope READ.
+    """
+    if not viewer.may(Scope.READ):
+        raise forbidden("This needs the scope READ, which your key does not have.")
     if table is User:
         return User.id == viewer.user_id
     owner: ColumnElement[Any] = table.__mapper__.attrs["owner_id"].expression

@@ -65,6 +65,13 @@ def from_money(value: decimal.Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def file(value: Any) -> Any:
+    """A file that the transport put here; text or JSON in its place is refused."""
+    if not hasattr(value, "read"):
+        raise GraphQLError("Upload must be a file sent by the GraphQL multipart request specification.")
+    return value
+
+
 def _global_id() -> ScalarDefinition:
     built_in = strawberry.scalar(name="ID", description=GraphQLID.description)
     built_in.implementation = GraphQLID
@@ -112,7 +119,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="Upload",
         description="A file sent along with the operation by the GraphQL multipart request specification.",
         specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
-        parse_value=lambda value: value,
+        parse_value=file,
     ),
 }
 """Everything that is no object, and how it is written."""

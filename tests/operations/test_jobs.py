@@ -66,6 +66,17 @@ async def test_failed_job_is_data(api: Api) -> None:
     assert (await steps.state(api, mira))["baseImageStatus"] == "PENDING_UPLOAD"
 
 
+async def test_progress_of_many_jobs_is_read_together(api: Api) -> None:
+    ids = [(await steps.generated(api, await steps.persona(api, name)))["id"] for name in ("a", "b", "c")]
+    async with api.working():
+        for each in ids:
+            await api.ended(each)
+    with api.statements() as statements:
+        answer = await api.run("{ jobs { nodes { progress { fraction variants { step } } } } }")
+    assert answer.data["jobs"]["nodes"] == [{"progress": {"fraction": 1.0, "variants": [{"step": 2}]}}] * 3
+    assert len(statements) == 4  # the page; then jobs, variants and tasks of them all
+
+
 async def test_relations_cost_one_statement_each(api: Api) -> None:
     for name in ("a", "b", "c"):
         await steps.generated(api, await steps.persona(api, name))

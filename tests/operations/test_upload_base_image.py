@@ -189,6 +189,23 @@ async def test_same_key_and_file_upload_once(api: Api) -> None:
     assert list(api.shop.vault.stored()) == stored
 
 
+async def test_replay_after_the_approval_still_answers(api: Api) -> None:
+    mira = await steps.persona(api)
+    first = await api.send(UPLOAD, ("me.png", picture()), subjectId=mira, idempotencyKey="once")
+    await api.do(steps.APPROVE, subjectId=mira)
+    again = await api.send(UPLOAD, ("me.png", picture()), subjectId=mira, idempotencyKey="once")
+    assert again["userErrors"] == []
+    assert again["variant"]["id"] == first["variant"]["id"]
+
+
+async def test_text_in_place_of_a_file_is_refused(api: Api, tmp_path: Path) -> None:
+    mira = await steps.persona(api)
+    answer = await api.run(UPLOAD, input={"subjectId": mira, "file": "me.png"})
+    assert "Upload must be a file" in answer.errors[0]["message"]
+    assert answer.code == "BAD_USER_INPUT"
+    assert await nothing_stored(api, tmp_path)
+
+
 async def test_foreign_subject_is_not_found(api: Api, tmp_path: Path) -> None:
     mira = await steps.persona(api)
     bob = await api.another("bob")

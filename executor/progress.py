@@ -13,10 +13,11 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 import structlog
 
 from executor.board import Board
+from executor.composing import Composer
 from executor.models import Models
 from executor.patience import database_was_away, persistently
 from executor.settings import ExecutorSettings
-from executor.states import Composer, JobState, Rows, ask_for_previews, read_many, read_rows
+from executor.states import JobState, Rows, ask_for_previews, read_many, read_rows
 from store.database.sessions import Database
 from store.database.tables import JobStatus
 from store.events import Broadcast, Slot

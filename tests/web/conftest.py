@@ -21,6 +21,8 @@ def server(database_url: str, tmp_path: Path) -> Iterator[RunningServer]:
         "STARTER_CHECKPOINT": "false",
     }
     running = RunningServer(tmp_path / "data", given)
-    running.start()
-    yield running
-    running.close()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()

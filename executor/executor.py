@@ -24,11 +24,12 @@ from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.patience import database_was_away
 from executor.recorder import Tools
+from executor.rewriting import Rewriter
 from executor.runner import Runner
 from executor.settings import ExecutorSettings
 from generators.generator import RELEASED
 from store.database.sessions import Database, settled
-from store.database.tables import TaskKind
+from store.database.tables import JobKind, TaskKind
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
 from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_suspects, release
@@ -78,6 +79,7 @@ class Executor:
             finisher=Finisher(parts.vault, parts.models, parts.render),
             max_tries=settings.max_tries,
             randomness=parts.randomness,
+            ends={JobKind.IMAGE: Rewriter(parts.models).end},
         )
         self._runner = Runner(tools, parts.models, parts.chores)
         self._janitor = Janitor(tools, parts.observer)

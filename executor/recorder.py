@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import random
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -18,6 +19,7 @@ from executor.board import Board
 from executor.chores import Write
 from executor.finishing import Finisher
 from executor.patience import persistently
+from executor.rewriting import EndOfText
 from generators.events import (
     CallAccepted,
     CallEnded,
@@ -34,7 +36,7 @@ from generators.events import (
 )
 from store.database.ids import new_id
 from store.database.sessions import Database
-from store.database.tables import CallState, ProviderCall, Task
+from store.database.tables import CallState, JobKind, ProviderCall, Task
 from store.files.vault import Vault
 from store.pictures import BytesGone, Picture
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
@@ -67,7 +69,9 @@ class Recorder:
                 await self._grow(event)
             case ImageMade():
                 await self._keep_image(event)
-            case TextMade() | Downloaded():
+            case TextMade():
+                await self._end_text(event)
+            case Downloaded():
                 await self._write(finish)
                 self.outcome = "SUCCEEDED"
             case Failed():
@@ -158,6 +162,14 @@ class Recorder:
         await self._write(write)
         self._text = text
 
+    async def _end_text(self, event: TextMade) -> None:
+        async def write(session: AsyncSession, held: Held) -> None:
+            end = self._tools.ends.get(held.job.kind) if held.job is not None else None
+            await (finish(session, held) if end is None else end(session, held, event))
+
+        await self._write(write)
+        self.outcome = "SUCCEEDED"
+
     async def _keep_image(self, event: ImageMade) -> None:
         finisher = self._tools.finisher
         while self.outcome is None:
@@ -190,7 +202,7 @@ class Recorder:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What recording needs. `randomness` spreads retries; tests inject their own."""
+    """What recording needs. `randomness` spreads retries; `ends` = what the end of a text means, by kind of job."""
 
     db: Database
     vault: Vault
@@ -198,6 +210,7 @@ class Tools:
     finisher: Finisher
     max_tries: int = 5
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
+    ends: Mapping[JobKind, EndOfText] = dataclasses.field(default_factory=dict)
 
 
 async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import specs
+from executor.rewriting import Frame
 from generators.catalog import Capability, Model, Provider
 from generators.spec import Conditioning, ImageSpec
 from resolvers import choosing, holding, presets, prompts, wishes
 from resolvers.choosing import Settings
 from resolvers.context import Context
-from resolvers.prompts import Frame
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import found
 from resolvers.wishes import Wish

@@ -3,9 +3,9 @@
 Pure text; knows no model's tokenizer. What a text encoder cuts off is reported by the generator.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
+from executor.rewriting import Frame, sentence
 from store.database.tables import Character, Subject
 
 BASE_IMAGE_STYLE = (
@@ -22,18 +22,6 @@ def base_image_prompt(subject: Subject, style: str = BASE_IMAGE_STYLE) -> str:
         parts.append(f"Personality: {subject.personality.strip()}")
     parts.append(style)
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Frame:
-    """What stands around the caller's words in a composed prompt: whom it shows, and in which style."""
-
-    before: str = ""
-    after: str = ""
-
-    def around(self, words: str) -> str:
-        """The whole prompt: the look first (it matters most, and encoders cut off the end)."""
-        return " ".join(part for part in (self.before, sentence(words), self.after) if part)
 
 
 def frame(subject: Subject | None, style: str | None = None, *, scene_only: bool = False) -> Frame:
@@ -85,12 +73,6 @@ def rewriting(words: str, around: Frame, use_case: str | None) -> str:
     if use_case:
         parts.append(f"Use: {use_case}")
     return "\n".join(parts)
-
-
-def sentence(words: str) -> str:
-    """The words with a full stop; nothing for nothing."""
-    plain = words.strip()
-    return plain if not plain or plain.endswith((".", "!", "?", "…")) else f"{plain}."
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from executor.rewriting import sentence
 from generators.catalog import Capability, Model, Size
 from generators.spec import ConditioningKind, Determinism
 from resolvers import choosing
@@ -69,7 +70,7 @@ class Wish:
     def words(self) -> str:
         """What the pictures show, in the caller's words."""
         said = [part.strip() for part in (self.prompt, self.scene) if part and part.strip()]
-        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in said)
+        return said[0] if len(said) == 1 else " ".join(sentence(part) for part in said)
 
     @property
     def titled(self) -> str:

@@ -2,10 +2,10 @@
 
 import uuid
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.database.tables import Job, JobKind, JobStatus, Task
+from store.database.tables import FINAL, Job, JobKind, JobStatus, Task
 from store.events import Change, changed
 from store.outbox import WebhookEvent, tell
 
@@ -35,9 +35,7 @@ async def settle_job(session: AsyncSession, job: Job, *, queued: bool = False) -
     succeeded (`failed_count` tells the rest), else FAILED with the failure of the task that ended last.
     """
     await session.flush()
-    rows = await session.execute(
-        select(Task.state, func.count()).where(Task.job_id == job.id).group_by(Task.state)
-    )
+    rows = await session.execute(select(Task.state, func.count()).where(_counts(job)).group_by(Task.state))
     counts = dict(rows.all())
     job.failed_count = counts.get(JobStatus.FAILED, 0)
     if not job.status.final and not counts.keys() & {JobStatus.QUEUED, JobStatus.RUNNING}:
@@ -56,7 +54,7 @@ async def _end(session: AsyncSession, job: Job, *, made: int) -> None:
     job.status = JobStatus.FAILED
     last = await session.scalar(
         select(Task)
-        .where(Task.job_id == job.id, Task.state == JobStatus.FAILED)
+        .where(_counts(job), Task.state == JobStatus.FAILED)
         .order_by(Task.finished_at.desc(), Task.id.desc())
         .limit(1)
     )
@@ -65,6 +63,14 @@ async def _end(session: AsyncSession, job: Job, *, made: int) -> None:
         job.failure_message = last.failure_message
         job.failure_retryable = last.failure_retryable
     await tell_end(session, job, WebhookEvent.JOB_FAILED)
+
+
+def _counts(job: Job) -> ColumnElement[bool]:
+    """The tasks that decide what becomes of a job: of an IMAGE job its pictures, not the text that led to them."""
+    own = Task.job_id == job.id
+    if job.kind is not JobKind.IMAGE:
+        return own
+    return own & (Task.variant_id.is_not(None) | Task.state.not_in(FINAL))
 
 
 async def tell_end(session: AsyncSession, job: Job, event: WebhookEvent) -> None:

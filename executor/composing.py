@@ -12,7 +12,7 @@ from executor.board import LARGEST_TICK, Board, Standing
 from executor.models import Models
 from executor.states import JobState, PreviewState, Rows, VariantState
 from generators.events import Previewed
-from store.database.tables import Job, JobStatus, Task, Variant, VariantStatus
+from store.database.tables import Job, JobStatus, Task, TaskKind, Variant, VariantStatus
 
 STARTING = "STARTING"  # claimed, and nothing said yet
 _FINISHED = frozenset(VariantStatus) - {
@@ -66,6 +66,7 @@ class Composer:
             steps=point.steps if point else None,
             loss=point.loss if point else None,
             message=job.message or job.failure_message,
+            written=all(task.state.final for task in rows.tasks if task.kind is TaskKind.WRITE),
         )
 
     def _tick(self, rows: Rows) -> int | None:

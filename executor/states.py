@@ -60,6 +60,7 @@ class JobState:
     steps: int | None = None
     loss: float | None = None
     message: str | None = None
+    written: bool = True  # no more text will come
 
     @property
     def final(self) -> bool:

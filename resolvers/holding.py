@@ -44,12 +44,12 @@ class Grip:
 
 async def grip(session: AsyncSession, viewer: Viewer, subject: Subject | None, wish: Wish) -> Grip:
     """Find it; raises Refused for a picture or an upload that the viewer does not have."""
-    references = await _references(session, viewer, wish.reference_upload_ids or ())
+    uploads = await references(session, viewer, wish.reference_upload_ids or (), "referenceUploadIds")
     if subject is None:
         if wish.conditioning_kind is not None or wish.conditioning_variant_id is not None:
             words = "There is nobody to hold: give `subjectId` with `conditioning`."
             raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning",))
-        return Grip(references=references)
+        return Grip(references=uploads)
     adapter = None
     if subject.active_adapter_id is not None:
         adapter = await session.get(Adapter, subject.active_adapter_id)
@@ -58,7 +58,7 @@ async def grip(session: AsyncSession, viewer: Viewer, subject: Subject | None, w
         picture=await _picture(session, subject, wish.conditioning_variant_id),
         adapter=adapter,
         seed=subject.reference_seed if isinstance(subject, Character) else None,
-        references=references,
+        references=uploads,
     )
 
 
@@ -173,10 +173,10 @@ async def _picture(
     return _of_file(row[1], row[0])
 
 
-async def _references(
-    session: AsyncSession, viewer: Viewer, upload_ids: Sequence[uuid.UUID]
+async def references(
+    session: AsyncSession, viewer: Viewer, upload_ids: Sequence[uuid.UUID], field: str
 ) -> tuple[Conditioning, ...]:
-    """Uploads in their order."""
+    """The viewer's uploads in their order, each once; raises Refused NOT_FOUND naming the field."""
     if not upload_ids:
         return ()
     statement = (
@@ -186,7 +186,7 @@ async def _references(
     )
     files = {row[0]: row[1] for row in (await session.execute(statement)).all()}
     if len(files) < len(set(upload_ids)):
-        raise missing(Upload, "referenceUploadIds")
+        raise missing(Upload, field)
     return tuple(_of_file(files[key], key) for key in dict.fromkeys(upload_ids))
 
 

@@ -1,15 +1,13 @@
 """Having pictures made: `generateImages`, what it would cost, and the chain of jobs that go on from one another."""
 
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from executor import specs
 from generators.spec import TextSpec
-from resolvers import audit, idempotency, planning, prompts, wishes
+from resolvers import audit, idempotency, planning, prompts, texts, wishes
 from resolvers.context import Context, Info, Parent
 from resolvers.idempotency import Asked
 from resolvers.images_inputs import GenerateImagesInput
@@ -22,9 +20,8 @@ from resolvers.variants import variants_of
 from resolvers.wishes import Wish
 from store import queue
 from store.database.ids import new_id
-from store.database.tables import Job, JobKind, Task, TaskKind, Variant, VariantPurpose
+from store.database.tables import Job, JobKind, Task, Variant, VariantPurpose
 
-TEXT_LANE = "text"
 SMART_TOKENS = 400
 
 
@@ -144,14 +141,4 @@ def _rewriting(context: Context, job: Job, ready: Prepared) -> Task | None:
         owner_id=str(job.owner_id),
         request_id=context.request_id or "",
     )
-    return Task(
-        id=new_id(),
-        job_id=job.id,
-        owner_id=job.owner_id,
-        kind=TaskKind.WRITE,
-        lane=TEXT_LANE,
-        model_key=model.key,
-        spec=specs.to_json(spec),
-        request_id=context.request_id,
-        cost_estimate=context.models.estimate(spec) or Decimal(0),
-    )
+    return texts.write_task(context, job, spec)

@@ -5,6 +5,7 @@ import strawberry
 import resolvers.decisions
 import resolvers.images
 import resolvers.presets
+import resolvers.texts
 from schema.jobs import Job
 from schema.mutations import mutation
 from schema.presets import Preset
@@ -21,6 +22,18 @@ class ImageMutations:
         resolvers.images.generate_images,
         "Make pictures: several models side by side, a persona or character held, from scratch or going on from a "
         "finished job. Watch the job with `jobProgress`.",
+        job=(Job, "The job."),
+    )
+    suggest_prompts = mutation(
+        resolvers.texts.suggest_prompts,
+        "Have prompts suggested by the text model, for a subject, a scene or both: a TEXT job. Read it with "
+        "`jobText`, or as the job's `text`.",
+        job=(Job, "The job."),
+    )
+    analyze_references = mutation(
+        resolvers.texts.analyze_references,
+        "Have uploaded pictures read by a model that can see: a TEXT job. Read it with `jobText`, or as the job's "
+        "`text`.",
         job=(Job, "The job."),
     )
     save_preset = mutation(

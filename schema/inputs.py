@@ -1,6 +1,6 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
-from resolvers import decisions_inputs, images_inputs, inputs, webhook_inputs
+from resolvers import decisions_inputs, images_inputs, inputs, people_inputs, texts_inputs, webhook_inputs
 from schema.publish import publish_input
 
 INPUTS = tuple(
@@ -20,6 +20,10 @@ INPUTS = tuple(
         inputs.UnlockAppearanceInput,
         inputs.CancelJobInput,
         inputs.RetryJobInput,
+        people_inputs.CreateApiKeyInput,
+        people_inputs.RevokeApiKeyInput,
+        people_inputs.CreateUserInput,
+        people_inputs.UpdateUserInput,
         webhook_inputs.CreateWebhookInput,
         webhook_inputs.DeleteWebhookInput,
         webhook_inputs.ResendWebhookDeliveryInput,
@@ -33,5 +37,7 @@ INPUTS = tuple(
         images_inputs.GenerateImagesInput,
         images_inputs.SavePresetInput,
         images_inputs.DeletePresetInput,
+        texts_inputs.SuggestPromptsInput,
+        texts_inputs.AnalyzeReferencesInput,
     )
 )

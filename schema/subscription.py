@@ -12,6 +12,7 @@ from schema.activity import Activity
 from schema.ids import GlobalId, expect
 from schema.jobs import JobProgress
 from schema.publish import explained
+from schema.texts import job_text
 from store.database import tables
 
 
@@ -50,4 +51,14 @@ class Subscription:
             ),
         ),
         {"after": "The cursor of the last change you know."},
+    )
+    job_text = explained(
+        strawberry.subscription(
+            resolver=job_text,
+            description=(
+                "A job's text as it is being written: an article, suggestions, an analysis, a prompt made smart. "
+                "Ends when no more will come. Begin again anywhere with `after`: nothing is billed twice."
+            ),
+        ),
+        {"job_id": "The job.", "after": "From this character on, counted in code points; 0 when absent."},
     )

@@ -10,13 +10,13 @@ import dataclasses
 import uuid
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.ids import new_id
 from store.database.sessions import Database
-from store.database.tables import File
+from store.database.tables import FINAL, File, Task, Upload, Variant
 from store.files.containers import MediaType
 from store.files.renditions import Renditions
 from store.files.vault import StoredFile, Vault
@@ -108,3 +108,28 @@ async def drop_bytes(db: Database, vault: Vault, hashes: Iterable[str]) -> None:
             await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
             if await session.scalar(held.limit(1)) is None:
                 await vault.delete_async(name)
+
+
+async def drop_original(db: Database, vault: Vault, file_id: uuid.UUID) -> bool:
+    """Remove the original of a published picture, unless anything else needs its bytes; whether it went.
+
+    Needed are those of another file row, of a picture that is not published, of an upload and of work that waits.
+    The row stays, and with it the hash and the thumbnails; who keeps equal bytes again stores them anew.
+    """
+    async with db.begin() as session:
+        file = await session.get(File, file_id)
+        if file is None:
+            return False
+        name = file.sha256
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        same = or_(File.sha256 == name, File.thumbnail_256 == name, File.thumbnail_512 == name)
+        needed = (
+            select(File.id).where(same, File.id != file_id),
+            select(Variant.id).where(Variant.file_id == file_id, Variant.cdn_url.is_(None)),
+            select(Upload.id).where(Upload.file_id == file_id),
+            select(Task.id).where(Task.state.not_in(FINAL), cast(Task.spec, Text).contains(name)),
+        )
+        for statement in needed:
+            if await session.scalar(statement.limit(1)) is not None:
+                return False
+        return await vault.delete_async(name)

@@ -7,8 +7,18 @@ import uuid
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store import ledger
-from store.database.tables import FINAL, Job, JobStatus, Task, TaskKind, TaskProgress, Variant, VariantStatus
+from store import ledger, posts
+from store.database.tables import (
+    FINAL,
+    Job,
+    JobKind,
+    JobStatus,
+    Task,
+    TaskKind,
+    TaskProgress,
+    Variant,
+    VariantStatus,
+)
 from store.outbox import WebhookEvent
 from store.queue.backoff import RetryPolicy, seconds_until_retry
 from store.queue.claiming import Claim
@@ -55,21 +65,49 @@ async def fail(session: AsyncSession, held: Held, failure: Failure, policy: Retr
 
 
 async def fail_for_good(session: AsyncSession, held: Held, failure: Failure) -> None:
-    """End a held task as FAILED, without another try. What waited for its text goes on without it."""
-    for row in (held.task, held.variant):
+    """End a held task as FAILED, without another try.
+
+    Pictures that waited for a better prompt are made without it; those of an article that has no text fail too.
+    """
+    _note_failure(held.task, held.variant, failure)
+    await end_task(session, held.task, JobStatus.FAILED)
+    ended = [held.task.id]
+    if held.job is not None:
+        if held.task.kind is TaskKind.WRITE and held.job.kind is not JobKind.ARTICLE:
+            await open_gate(session, held.job.id)
+        elif held.task.kind is TaskKind.WRITE:
+            ended += await _fail_waiting(session, held.job, failure)
+        await posts.lost(session, held.job, held.task.kind)
+        await settle_job(session, held.job)
+    await ledger.settle(session, ended)
+
+
+def _note_failure(task: Task, variant: Variant | None, failure: Failure) -> None:
+    for row in (task, variant):
         if row is not None:
             row.failure_code = failure.code
             row.failure_message = failure.message
             row.failure_retryable = failure.retryable
-    if held.variant is not None:
-        held.variant.status = VariantStatus.FAILED
-        held.variant.finished_at = func.clock()
-    await end_task(session, held.task, JobStatus.FAILED)
-    if held.job is not None:
-        if held.task.kind is TaskKind.WRITE:
-            await open_gate(session, held.job.id)
-        await settle_job(session, held.job)
-    await ledger.settle(session, [held.task.id])
+    if variant is not None:
+        variant.status = VariantStatus.FAILED
+        variant.finished_at = func.clock()
+
+
+async def _fail_waiting(session: AsyncSession, job: Job, failure: Failure) -> list[uuid.UUID]:
+    """End every task of a locked job that still waits, for the same reason; their ids."""
+    rows = await session.execute(
+        select(Task, Variant)
+        .outerjoin(Variant, Variant.id == Task.variant_id)
+        .where(Task.job_id == job.id, Task.state == JobStatus.QUEUED)
+        .order_by(Task.id)
+        .with_for_update(of=Task)
+    )
+    ended = []
+    for task, variant in rows.all():
+        _note_failure(task, variant, failure)
+        await end_task(session, task, JobStatus.FAILED)
+        ended.append(task.id)
+    return ended
 
 
 async def release(session: AsyncSession, claim: Claim) -> None:
@@ -109,10 +147,14 @@ async def stop_job(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+    kinds: set[TaskKind] = set()
     for task in tasks.all():
         task.fence += 1
         await end_task(session, task, JobStatus.CANCELED)
         await _cancel_variant(session, task)
+        kinds.add(task.kind)
+    for kind in kinds:
+        await posts.lost(session, job, kind)
     job.status = JobStatus.CANCELED
     job.finished_at = func.clock()
     revise(session, job, canceled=True)

@@ -12,7 +12,10 @@ from store.database.tables.words import DeliveryState, PublicationState
 
 
 class Publication(Table):
-    """One picture on one target, exactly once: `key` names the object there and never changes."""
+    """One picture on one target, exactly once: `key` names the object there and never changes.
+
+    `job_id` = the job that was asked last to publish it. `remote` = what verifying and withdrawing need.
+    """
 
     __tablename__ = "publications"
     __table_args__ = (UniqueConstraint("variant_id", "target"),)
@@ -21,6 +24,7 @@ class Publication(Table):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     variant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("variants.id", ondelete="CASCADE"))
     post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
     target: Mapped[str] = mapped_column(String(32))
     key: Mapped[str] = mapped_column(String(400))
     state: Mapped[PublicationState] = mapped_column(

@@ -118,12 +118,21 @@ async def create_key(
     scopes: Iterable[Scope] = ALL,
     expires_at: datetime.datetime | None = None,
 ) -> str:
-    """Make a key and return it; it cannot be shown again."""
+    """Make a key and return its secret; it cannot be shown again."""
+    key = ApiKey(user_id=user_id, name=name, scopes=_words(scopes), expires_at=expires_at)
+    secret = await equip(db, key)
+    async with db.begin() as session:
+        session.add(key)
+    return secret
+
+
+async def equip(db: Database, key: ApiKey) -> str:
+    """Give a new row a secret of its own; the secret, which cannot be shown again."""
     named = "".join(secrets.choice(LETTERS) for _ in range(NAMED))
     rest = "".join(secrets.choice(LETTERS) for _ in range(RANDOM))
     plain = f"lk_{named}_{rest}"
     secret = plain + _check(plain)
-    await _keep(db, secret, ApiKey(user_id=user_id, name=name, scopes=_words(scopes), expires_at=expires_at))
+    key.prefix, key.digest = plain[: len("lk_") + NAMED], await _digest(db, secret)
     return secret
 
 
@@ -135,7 +144,11 @@ async def admit_key(db: Database, user_id: uuid.UUID, name: str, secret: str) ->
     """
     if len(secret) < 24:  # noqa: PLR2004 -- said in the sentence below
         raise ValueError("An API key must have at least 24 characters.")
-    await _keep(db, secret, ApiKey(user_id=user_id, name=name, scopes=_words(ALL)))
+    digest = await _digest(db, secret)
+    async with db.begin() as session:
+        if await session.scalar(select(ApiKey.id).where(ApiKey.digest == digest)) is None:
+            prefix = secret[: len("lk_") + NAMED]
+            session.add(ApiKey(user_id=user_id, name=name, prefix=prefix, digest=digest, scopes=_words(ALL)))
 
 
 async def revoke_key(db: Database, user_id: uuid.UUID, key_id: uuid.UUID) -> bool:
@@ -156,15 +169,6 @@ async def list_keys(db: Database, user_id: uuid.UUID) -> Sequence[ApiKey]:
         return (
             await session.scalars(select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.id.desc()))
         ).all()
-
-
-async def _keep(db: Database, secret: str, key: ApiKey) -> None:
-    key.prefix = secret[: len("lk_") + NAMED]
-    key.digest = await _digest(db, secret)
-    async with db.begin() as session:
-        known = await session.scalar(select(ApiKey.id).where(ApiKey.digest == key.digest))
-        if known is None:
-            session.add(key)
 
 
 async def _digest(db: Database, secret: str) -> bytes:

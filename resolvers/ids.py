@@ -8,7 +8,21 @@ import dataclasses
 import uuid
 from typing import NewType
 
-from store.database.tables import Job, Post, Subject, Table, Upload, Variant, WebhookDelivery, WebhookEndpoint
+from store.database.tables import (
+    ApiKey,
+    Beat,
+    Game,
+    Job,
+    Post,
+    PostImage,
+    Subject,
+    Table,
+    Upload,
+    User,
+    Variant,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 GlobalId = NewType("GlobalId", str)
 """Not decoded yet: it may name anything."""
@@ -20,18 +34,28 @@ SubjectId = NewType("SubjectId", uuid.UUID)
 VariantId = NewType("VariantId", uuid.UUID)
 JobId = NewType("JobId", uuid.UUID)
 UploadId = NewType("UploadId", uuid.UUID)
+ApiKeyId = NewType("ApiKeyId", uuid.UUID)
+UserId = NewType("UserId", uuid.UUID)
 WebhookId = NewType("WebhookId", uuid.UUID)
 DeliveryId = NewType("DeliveryId", uuid.UUID)
 PostId = NewType("PostId", uuid.UUID)
+GameId = NewType("GameId", uuid.UUID)
+BeatId = NewType("BeatId", uuid.UUID)
+PostImageId = NewType("PostImageId", uuid.UUID)
 
 TABLES: dict[object, type[Table]] = {
     SubjectId: Subject,
     VariantId: Variant,
     JobId: Job,
     UploadId: Upload,
+    ApiKeyId: ApiKey,
+    UserId: User,
     WebhookId: WebhookEndpoint,
     DeliveryId: WebhookDelivery,
     PostId: Post,
+    GameId: Game,
+    BeatId: Beat,
+    PostImageId: PostImage,
 }
 """What each kind of id may name; subclasses included."""
 

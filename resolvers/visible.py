@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, select
 
 from resolvers.identity import Scope, Viewer
 from resolvers.refused import forbidden
-from store.database.tables import Table, User
+from store.database.tables import ApiKey, Table, User
 
 Row = TypeVar("Row", bound=Table)
 
@@ -21,7 +21,9 @@ def visible(viewer: Viewer, table: type[Table]) -> ColumnElement[bool]:
         raise forbidden("This needs the scope READ, which your key does not have.")
     if table is User:
         return User.id == viewer.user_id
-    owner: ColumnElement[Any] = table.__mapper__.attrs["owner_id"].expression
+    owner: ColumnElement[Any] = table.__mapper__.attrs[
+        "user_id" if table is ApiKey else "owner_id"
+    ].expression
     return owner == viewer.user_id
 
 

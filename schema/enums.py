@@ -3,6 +3,7 @@
 from generators.catalog import Capability
 from generators.events import FailureKind
 from generators.spec import ConditioningKind, Determinism
+from resolvers.identity import Scope
 from resolvers.inputs import Direction, SubjectOrderField
 from resolvers.refused import UserErrorCode
 from resolvers.variants import ThumbnailSize
@@ -20,6 +21,16 @@ from store.database.tables import (
 from store.outbox import WebhookEvent
 
 ENUMS = (
+    publish_enum(
+        Scope,
+        {
+            "READ": "Look.",
+            "WRITE": "Make, change and decide on what is your own.",
+            "PUBLISH": "Bring pictures to the CDN and publish posts.",
+            "REVIEW": "Decide on pictures that are held, whoever made them.",
+            "ADMIN": "Accounts, keys of others, checkpoints.",
+        },
+    ),
     publish_enum(
         WebhookEvent,
         {

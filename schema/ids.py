@@ -14,9 +14,12 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from resolvers.context import Maybe, Some
 from resolvers.ids import TABLES, GlobalId, Ref
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import (
+    ApiKey,
+    Character,
     Job,
     Persona,
     Preset,
@@ -30,11 +33,13 @@ from store.database.tables import (
 
 KINDS: dict[str, type[Table]] = {
     "Persona": Persona,
+    "Character": Character,
     "Variant": Variant,
     "Job": Job,
     "User": User,
     "Upload": Upload,
     "Preset": Preset,
+    "ApiKey": ApiKey,
     "WebhookEndpoint": WebhookEndpoint,
     "WebhookDelivery": WebhookDelivery,
 }
@@ -90,7 +95,9 @@ def decoded(given: Input, inside: tuple[str, ...] = ()) -> Input:
     cls: type = type(given)
     for name, table in _id_fields(cls).items():
         value, path = getattr(given, name), (*inside, camel(name))
-        if isinstance(value, str) and table is not None:
+        if isinstance(value, Some) and isinstance(value.value, str) and table is not None:
+            changes[name] = Some(expect(value.value, table, path))
+        elif isinstance(value, str) and table is not None:
             changes[name] = expect(value, table, path)
         elif isinstance(value, list) and table is not None:
             changes[name] = [expect(each, table, (*path, str(at))) for at, each in enumerate(value)]
@@ -115,7 +122,9 @@ def _id_fields(cls: type) -> dict[str, type[Table] | None]:
 
 
 def _bare(hint: Any) -> Any:
-    """The type without `| None`."""
+    """The type without `| None` and without `Maybe`."""
+    if typing.get_origin(hint) is Maybe:
+        return _bare(typing.get_args(hint)[0])
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next(part for part in typing.get_args(hint) if part is not type(None))
     return hint

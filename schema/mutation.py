@@ -6,6 +6,7 @@ import resolvers.base_images
 import resolvers.generating
 import resolvers.jobs
 import resolvers.subjects
+from schema.accounts import AccountMutations
 from schema.image_mutations import ImageMutations
 from schema.jobs import Job
 from schema.mutations import mutation
@@ -19,7 +20,7 @@ JOB = (Job, "The job.")
 
 
 @strawberry.type(description="Everything that can be done. A refusal is an answer: look at `userErrors`.")
-class Mutation(ImageMutations, WebhookMutations):
+class Mutation(ImageMutations, WebhookMutations, AccountMutations):
     """One line a field: who does it, what it says, what comes back."""
 
     create_persona = mutation(resolvers.subjects.create_persona, "Make a persona.", persona=PERSONA)

@@ -8,10 +8,12 @@ import strawberry
 import resolvers.catalog
 import resolvers.jobs
 import resolvers.nodes
+import resolvers.people
 import resolvers.subjects
 import resolvers.variants
 import resolvers.webhooks
 from resolvers.context import Info
+from schema.accounts import ApiKey, AuditEntry
 from schema.connections import connection
 from schema.ids import GlobalId, decode
 from schema.image_queries import ImageQueries
@@ -63,6 +65,13 @@ class Query(ImageQueries):
         resolvers.variants.variants, Variant, "Pictures, newest first.", filter_by="Which of them."
     )
     jobs = connection(resolvers.jobs.jobs, Job, "Jobs, newest first.", filter_by="Which of them.")
+    api_keys = connection(resolvers.people.api_keys, ApiKey, "Your keys, newest first.")
+    users = connection(resolvers.people.users, User, "Accounts: all of them for owners, else your own.")
+    audit_log = connection(
+        resolvers.people.audit_log,
+        AuditEntry,
+        "What was done that spends, publishes, approves or deletes, newest first.",
+    )
     webhooks = connection(
         resolvers.webhooks.webhooks, WebhookEndpoint, "Endpoints that are told what happens, newest first."
     )

@@ -4,13 +4,6 @@
 # "Get started" page: --build-arg TORCH_INDEX=<address>. Without it, cpu uses the default build (larger).
 ARG PYTHON=3.12
 
-FROM node:24-bookworm-slim AS pages
-WORKDIR /pages
-COPY studio/explorer/package.json studio/explorer/package-lock.json ./
-RUN npm ci
-COPY studio/explorer/ ./
-RUN npm run build
-
 FROM python:${PYTHON}-slim-bookworm AS build
 ARG DEVICE=cpu
 ARG TORCH_INDEX=""
@@ -28,7 +21,6 @@ COPY executor executor
 COPY generators generators
 COPY store store
 COPY training training
-COPY studio studio
 RUN .venv/bin/python -m compileall -q app schema resolvers executor generators store
 
 FROM python:${PYTHON}-slim-bookworm
@@ -37,7 +29,6 @@ RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin likeness \
     && install -d -o likeness -g likeness -m 0700 /data
 WORKDIR /likeness
 COPY --from=build --chown=root:root /likeness /likeness
-COPY --from=pages /pages/dist studio/explorer/dist
 # Outside a container the server binds to loopback; in one it must not, and therefore asks for a key
 # (ADMIN_API_KEY, or `keys create` in the container).
 ENV PATH=/likeness/.venv/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 DATA_DIR=/data \

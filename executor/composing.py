@@ -15,6 +15,7 @@ from generators.events import Previewed
 from store.database.tables import Job, JobStatus, Task, TaskKind, Variant, VariantStatus
 
 STARTING = "STARTING"  # claimed, and nothing said yet
+REMEMBERED = 10_000  # unfinished jobs of which somebody was told
 _FINISHED = frozenset(VariantStatus) - {
     VariantStatus.QUEUED,
     VariantStatus.RUNNING,
@@ -34,6 +35,15 @@ class _Point:
     preview: PreviewState | None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What was told of an unfinished job last."""
+
+    revision: int
+    tick: int
+    position: int | None
+
+
 class Composer:
     """Puts rows and reports together. `capacity` = how many tasks this server works on at once, for estimates."""
 
@@ -42,6 +52,7 @@ class Composer:
         self._models = models
         self._capacity = max(1, capacity)
         self._previews: dict[int, tuple[Previewed, PreviewState]] = {}
+        self._told: dict[uuid.UUID, _Told] = {}
 
     def compose(self, rows: Rows) -> JobState | None:
         """The state now; None when the rows are older than what this process has committed since."""
@@ -57,7 +68,7 @@ class Composer:
         return JobState(
             job=job,
             variants=variants,
-            sequence=job.revision << 20 | min(tick, LARGEST_TICK),
+            sequence=job.revision << 20 | self._rising(rows, tick),
             phase=_phase(rows, points),
             fraction=_fraction(job, variants, point),
             queue_position=rows.position,
@@ -83,6 +94,22 @@ class Composer:
             if row.task_id in away and row.revision == rows.job.revision
         ]
         return here + max(ticks, default=0)
+
+    def _rising(self, rows: Rows, tick: int) -> int:
+        """The tick to tell: never less than one told before, and more when the place in the queue has changed."""
+        job = rows.job
+        if job.status.final:
+            self._told.pop(job.id, None)
+            return 0
+        told = self._told.pop(job.id, None)
+        if told is not None and told.revision == job.revision:
+            moved = told.position != rows.position
+            tick = max(tick, told.tick + 1 if moved else told.tick)
+        tick = min(tick, LARGEST_TICK)
+        self._told[job.id] = _Told(revision=job.revision, tick=tick, position=rows.position)
+        if len(self._told) > REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return tick
 
     def _point(self, task: Task, rows: Rows) -> _Point | None:
         if task.state is not JobStatus.RUNNING:

@@ -207,9 +207,7 @@ class _Feed:
             return False
         before = self._state
         if before is not None and state.sequence <= before.sequence and not state.final:
-            if state.queue_position == before.queue_position:
-                return True
-            state = dataclasses.replace(state, sequence=before.sequence + 1)
+            return True
         self._state = state
         self._tell()
         return True

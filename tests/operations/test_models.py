@@ -9,7 +9,7 @@ from store.database.sessions import Database
 from tests import client
 from tests.client import Api
 from tests.operations import steps
-from tests.operations.test_generate_base_image import HOSTED, READY, SMALL, Catalog
+from tests.operations.catalogs import HOSTED, READY, SMALL, Catalog
 
 pytestmark = pytest.mark.asyncio
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer
 
 UNSAID_SHARE = 0.12
-FACE_ROWS, FACE_COLUMNS, FACE_WEIGHT = slice(3, 12), slice(4, 12), 1.8
+FACE, FACE_WEIGHT = (slice(3, 12), slice(4, 12)), 1.7
+EYES_AND_MOUTH, EYES_AND_MOUTH_WEIGHT = (slice(6, 10), slice(5, 11)), 3.0
 
 
 def new_unet(latents: int = LATENT_CHANNELS, side: int = 16) -> UNet2DConditionModel:
@@ -96,9 +97,10 @@ class Material:
 
 
 def place_weights(side: int) -> Tensor:
-    """How much each latent position counts, (1, 1, side, side), mean 1: faces more."""
+    """How much each latent position counts, (1, 1, side, side), mean 1: faces more, eyes and mouths most."""
     weights = torch.ones(1, 1, 16, 16)
-    weights[..., FACE_ROWS, FACE_COLUMNS] = FACE_WEIGHT
+    weights[..., *FACE] = FACE_WEIGHT
+    weights[..., *EYES_AND_MOUTH] = EYES_AND_MOUTH_WEIGHT
     return nn.functional.interpolate(weights / weights.mean(), size=(side, side), mode="nearest")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from executor.models import Models
 from generators.catalog import Capability, Model, Provider, Size
-from generators.spec import Determinism
+from generators.spec import Determinism, ImageSpec
 from resolvers.checks import within
 from resolvers.images_inputs import SavePresetInput
-from resolvers.inputs import LARGEST_SEED, GenerateBaseImageInput
+from resolvers.inputs import LARGEST_SEED, AutoApproveInput, GenerateBaseImageInput
 from resolvers.refused import Refused, UserErrorCode
 
 BASE_SIDE, BASE_STEPS = 1024, 50
@@ -82,6 +82,18 @@ def base_image_settings(model: Model, asked: GenerateBaseImageInput) -> Settings
     )
 
 
+def thresholds(asked: AutoApproveInput) -> dict[str, Any]:
+    """What a picture must reach to be approved by itself; raises Refused when it says nothing."""
+    if asked.min_quality is None and asked.min_likeness is None:
+        words = "Give `minQuality` or `minLikeness`: without either nothing could be measured."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("autoApprove",))
+    for name, value in (("minQuality", asked.min_quality), ("minLikeness", asked.min_likeness)):
+        if value is not None and not 0 <= value <= 1:
+            words = f"{name} must be between 0 and 1; got {value}."
+            raise Refused(UserErrorCode.INVALID_INPUT, words, ("autoApprove", name))
+    return {"min_quality": asked.min_quality, "min_likeness": asked.min_likeness}
+
+
 def check_preset(model: Model, asked: SavePresetInput) -> None:
     """Raise Refused for the first wish of a preset that its model cannot meet, naming the field."""
     size_for(model, asked.width, asked.height)
@@ -111,6 +123,13 @@ def check_prompt(model: Model, prompt: str, field: str, *, made_of: str) -> None
             f"Shorten {made_of}.",
             (field,),
         )
+
+
+def check_spec(models: Models, spec: ImageSpec, field: str) -> None:
+    """Raise Refused when the model's own generator knows that it cannot do what is asked."""
+    fault = models.check(spec)
+    if fault is not None:
+        raise Refused(UserErrorCode.NOT_SUPPORTED, fault, (field,))
 
 
 def _none_local(models: Models) -> Model:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -14,9 +15,12 @@ from resolvers import audit, choosing, idempotency, prompts
 from resolvers.choosing import Settings
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
+from resolvers.ids import SubjectId
+from resolvers.images_inputs import GenerateBaseImagesInput
 from resolvers.inputs import GenerateBaseImageInput
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import LOCKED, found, missing
+from resolvers.visible import visible
 from store import base_image, queue
 from store.database.ids import new_id
 from store.database.tables import (
@@ -34,6 +38,7 @@ from store.database.tables import (
 
 KEPT_OF_DRAFT = 0.5  # how much of the refined picture stays, 0..1
 TITLE = 200
+MOST_SUBJECTS = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,14 +61,75 @@ async def generate_base_image(info: Info, asked: GenerateBaseImageInput) -> Job:
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         subject = await found(session, context.viewer, Subject, asked.subject_id, lock=True)
-        require_unlocked(subject)
-        making = await _making(context, session, subject, asked)
-        job = _job(context, subject, asked)
-        variants = _variants(job, subject, making)
-        tasks = [_task(context, variant, making) for variant in variants]
-        await queue.enqueue(session, job, variants, tasks)
-        audit.note(context, session, "base_image.generated", job, count=len(variants), model=making.model.key)
+        job = await _enqueue(context, session, subject, asked)
         await idempotency.keep(session, context.viewer, once, job=job.id)
+    return job
+
+
+async def generate_base_images(info: Info, asked: GenerateBaseImagesInput) -> list[Job]:
+    """Enqueue candidates for many subjects, all or none; a job for each, in the order they were named."""
+    context, once = info.context, Asked.of("generateBaseImages", asked)
+    if not 1 <= len(asked.subject_ids) <= MOST_SUBJECTS:
+        words = f"Give 1 to {MOST_SUBJECTS} subjects; got {len(asked.subject_ids)}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("subjectIds",))
+    if len(set(asked.subject_ids)) < len(asked.subject_ids):
+        raise Refused(UserErrorCode.INVALID_INPUT, "Name each subject once.", ("subjectIds",))
+    async with context.writing() as session:
+        made = await idempotency.earlier(session, context.viewer, once)
+        if made is not None:
+            return [await found(session, context.viewer, Job, made[name]) for name in sorted(made)]
+        subjects = await _locked(session, context, asked.subject_ids)
+        jobs = [
+            await _one_of_many(context, session, subject, at, asked) for at, subject in enumerate(subjects)
+        ]
+        created = {f"job{at:02d}": job.id for at, job in enumerate(jobs)}
+        await idempotency.keep(session, context.viewer, once, **created)
+    return jobs
+
+
+async def _one_of_many(
+    context: Context, session: AsyncSession, subject: Subject, at: int, asked: GenerateBaseImagesInput
+) -> Job:
+    """As if `generateBaseImage` were called for it; a refusal about the subject names its place."""
+    same = {
+        field.name: getattr(asked, field.name)
+        for field in dataclasses.fields(asked)
+        if field.name not in {"subject_ids", "idempotency_key"}
+    }
+    one_of_them = GenerateBaseImageInput(subject_id=SubjectId(subject.id), **same)
+    try:
+        return await _enqueue(context, session, subject, one_of_them)
+    except Refused as refusal:
+        if refusal.field != ("subjectId",):
+            raise
+        words = f"{subject.name}: {refusal.message}"
+        raise Refused(refusal.reason, words, ("subjectIds", str(at))) from refusal
+
+
+async def _locked(session: AsyncSession, context: Context, ids: Sequence[uuid.UUID]) -> list[Subject]:
+    """The viewer's subjects in the order of `ids`, locked in the order that everybody locks in."""
+    statement = select(Subject).where(Subject.id.in_(ids), visible(context.viewer, Subject))
+    rows = (await session.scalars(statement.order_by(Subject.id).with_for_update())).all()
+    by_id = {row.id: row for row in rows}
+    for at, key in enumerate(ids):
+        if key not in by_id:
+            raise Refused(
+                UserErrorCode.NOT_FOUND, "There is no subject with this id.", ("subjectIds", str(at))
+            )
+    return [by_id[key] for key in ids]
+
+
+async def _enqueue(
+    context: Context, session: AsyncSession, subject: Subject, asked: GenerateBaseImageInput
+) -> Job:
+    """One subject's job; the subject is locked."""
+    require_unlocked(subject)
+    making = await _making(context, session, subject, asked)
+    job = _job(context, subject, asked)
+    variants = _variants(job, subject, making)
+    tasks = [_task(context, variant, making) for variant in variants]
+    await queue.enqueue(session, job, variants, tasks)
+    audit.note(context, session, "base_image.generated", job, count=len(variants), model=making.model.key)
     return job
 
 
@@ -196,6 +262,7 @@ def _task(context: Context, variant: Variant, making: Making) -> Task:
         owner_id=str(variant.owner_id),
         request_id=context.request_id or "",
     )
+    choosing.check_spec(context.models, spec, "model")
     return Task(
         id=new_id(),
         job_id=variant.job_id,
@@ -206,7 +273,7 @@ def _task(context: Context, variant: Variant, making: Making) -> Task:
         model_key=making.model.key,
         spec=specs.to_json(spec),
         request_id=context.request_id,
-        cost_estimate=making.model.price or 0,
+        cost_estimate=context.models.estimate(spec),
     )
 
 
@@ -223,6 +290,8 @@ def _plain(asked: GenerateBaseImageInput) -> dict[str, Any]:
     """The input as it was accepted, without its key."""
     fields = dataclasses.asdict(asked)
     del fields["idempotency_key"]
+    if fields.pop("auto_approve") is not None and asked.auto_approve is not None:
+        fields |= choosing.thresholds(asked.auto_approve)
     fields["determinism"] = asked.determinism.value
     return {
         name: str(value) if isinstance(value, uuid.UUID) else value

@@ -5,7 +5,7 @@ import dataclasses
 from generators.spec import ConditioningKind, Determinism
 from resolvers.fields import given, retry_key
 from resolvers.ids import JobId, ModelKey, PostId, SubjectId, UploadId, VariantId
-from resolvers.inputs import LONG, NAME, PROMPT, BigInt
+from resolvers.inputs import LONG, NAME, PROMPT, AutoApproveInput, BigInt
 
 PRESET_KEY = 64
 
@@ -24,14 +24,6 @@ class ConditioningInput:
     variant_id: VariantId | None = given(
         "Hold by this picture of the subject instead of the approved base image.", default=None
     )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AutoApproveInput:
-    """Approve a finished picture by itself if it is good enough. A score that cannot be measured never approves."""
-
-    min_quality: float | None = given("The lowest `quality`, 0 to 1.", default=None)
-    min_likeness: float | None = given("The lowest `likeness`, 0 to 1.", default=None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

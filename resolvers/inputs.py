@@ -132,6 +132,14 @@ class UploadBaseImageInput:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoApproveInput:
+    """Approve a finished picture by itself if it is good enough. A score that cannot be measured never approves."""
+
+    min_quality: float | None = given("The lowest `quality`, 0 to 1.", default=None)
+    min_likeness: float | None = given("The lowest `likeness`, 0 to 1.", default=None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class GenerateBaseImageInput:
     """A base image to make. While a draft exists it is refined, unless `fromScratch` is true."""
 
@@ -167,6 +175,9 @@ class GenerateBaseImageInput:
         default=None,
     )
     from_scratch: bool = given("Begin anew even though a draft exists.", default=False)
+    auto_approve: AutoApproveInput | None = given(
+        "Approve what is good enough; off when absent.", default=None
+    )
     idempotency_key: str | None = retry_key()
 
 

@@ -203,10 +203,8 @@ def _fallbacks(context: Context, model: Model, wish: Wish) -> tuple[str, ...]:
 def _check_all(context: Context, plan: Plan, prompt: str) -> None:
     spec = plan.spec(prompt, None)
     for key in (plan.model.key, *plan.fallback_models):
-        fault = context.models.check(dataclasses.replace(spec, model=key))
-        if fault is not None:
-            field = "models" if key == plan.model.key else "fallbackModels"
-            raise Refused(UserErrorCode.NOT_SUPPORTED, fault, (field,))
+        field = "models" if key == plan.model.key else "fallbackModels"
+        choosing.check_spec(context.models, dataclasses.replace(spec, model=key), field)
 
 
 def _variant(job: Job, ready: Prepared, plan: Plan, version: int, seed: int | None) -> Variant:

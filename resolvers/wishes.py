@@ -17,7 +17,7 @@ from generators.spec import ConditioningKind, Determinism
 from resolvers import choosing
 from resolvers.checks import within
 from resolvers.choosing import Settings
-from resolvers.images_inputs import AutoApproveInput, GenerateImagesInput
+from resolvers.images_inputs import GenerateImagesInput
 from resolvers.presets import PARAMETERS
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import Preset
@@ -96,20 +96,8 @@ def said(asked: GenerateImagesInput) -> Wish:
         values["conditioning_weight"] = asked.conditioning.weight
         values["conditioning_variant_id"] = asked.conditioning.variant_id
     if asked.auto_approve is not None:
-        values |= thresholds(asked.auto_approve)
+        values |= choosing.thresholds(asked.auto_approve)
     return Wish(**values)
-
-
-def thresholds(asked: AutoApproveInput) -> dict[str, Any]:
-    """What a picture must reach to be approved by itself; raises Refused when it says nothing."""
-    if asked.min_quality is None and asked.min_likeness is None:
-        words = "Give `minQuality` or `minLikeness`: without either nothing could be measured."
-        raise Refused(UserErrorCode.INVALID_INPUT, words, ("autoApprove",))
-    for name, value in (("minQuality", asked.min_quality), ("minLikeness", asked.min_likeness)):
-        if value is not None and not 0 <= value <= 1:
-            words = f"{name} must be between 0 and 1; got {value}."
-            raise Refused(UserErrorCode.INVALID_INPUT, words, ("autoApprove", name))
-    return {"min_quality": asked.min_quality, "min_likeness": asked.min_likeness}
 
 
 def going_on(wish: Wish, request: Mapping[str, Any]) -> Wish:

@@ -3,6 +3,7 @@
 import strawberry
 
 import resolvers.decisions
+import resolvers.generating
 import resolvers.images
 import resolvers.presets
 import resolvers.texts
@@ -18,6 +19,11 @@ VARIANT = (Variant, "The picture as it is now.")
 class ImageMutations:
     """One line a field; a part of `Mutation`."""
 
+    generate_base_images = mutation(
+        resolvers.generating.generate_base_images,
+        "Make candidates for the base images of many subjects, all or none: a job for each.",
+        jobs=(list[Job], "The jobs, in the order of `subjectIds`."),
+    )
     generate_images = mutation(
         resolvers.images.generate_images,
         "Make pictures: several models side by side, a persona or character held, from scratch or going on from a "

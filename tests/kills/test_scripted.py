@@ -1,108 +1,34 @@
 """Servers that are killed at random moments: nothing acknowledged is lost, nothing is done twice."""
 
 import asyncio
-import random
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from store.database.sessions import Database
-from store.database.tables import JobStatus, TaskKind, VariantStatus
-from store.files.vault import Vault
+from store.database.tables import JobStatus, TaskKind
 from tests.executor import workshop as at
 from tests.kills import victims
+from tests.kills.campaign import Campaign
 
 pytestmark = pytest.mark.asyncio
-SEED = 20261120
 STEP = {"scripted_step_seconds": 0.02, "scripted_save_every": 3}
 
 
-class Driver:
-    """Keeps putting jobs into the queue, and remembers those that were acknowledged."""
-
-    def __init__(self, db: Database, owners: list[uuid.UUID], chance: random.Random) -> None:
-        self.acknowledged: list[uuid.UUID] = []
-        self._db = db
-        self._owners = owners
-        self._chance = chance
-
-    async def drive(self) -> None:
-        while True:
-            order = at.Order(
-                owner_id=self._chance.choice(self._owners),
-                prompt=f"picture {len(self.acknowledged)}",
-                count=self._chance.randint(1, 3),
-                steps=self._chance.randint(2, 14),
-            )
-            self.acknowledged.append(await at.add_job(self._db, order))
-            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
-
-
-async def kill_often(db: Database, url: str, folder: Path, kills: int) -> list[uuid.UUID]:
-    """Start and kill workers while jobs come in, let one finish; the acknowledged jobs."""
-    chance = random.Random(SEED)
-    await victims.remember(db)
-    owners = [await at.add_user(db, name) for name in ("ann", "bob")]
-    driver = Driver(db, owners, chance)
-    driving = asyncio.create_task(driver.drive())
-    for number in range(kills):
-        # a server with a database of its own takes everything back at once, another one waits for the lease
-        how = {"exclusive": number % 2 == 0, "scripted": STEP}
-        async with victims.victim(url, folder, wait=False, **how) as worker:
-            if number % 5 == 4:  # while it starts
-                await asyncio.sleep(chance.uniform(0.0, 0.1))
-            else:
-                await worker.ready()
-                await victims.until(one_more_than(db, await finished(db)))
-                await asyncio.sleep(chance.uniform(0.0, 0.6))
-            await worker.kill()
-    driving.cancel()
-    await asyncio.gather(driving, return_exceptions=True)
-    async with victims.victim(url, folder, exclusive=True, scripted=STEP) as worker:
-        await victims.all_final(db, timeout=60 + kills)
-        assert await worker.stop() == 0
-    return driver.acknowledged
-
-
-async def finished(db: Database) -> int:
-    """How many variants have been finished so far."""
-    return sum((await victims.times_finished(db)).values())
-
-
-def one_more_than(db: Database, before: int) -> Callable[[], Awaitable[bool]]:
-    """Whether another variant was finished.
-
-    A server that dies again and again before anything is finished or saved is what poison looks like.
-    """
-
-    async def holds() -> bool:
-        return await finished(db) > before
-
-    return holds
-
-
-async def check(db: Database, folder: Path, acknowledged: list[uuid.UUID]) -> None:
-    """What must hold however often the server died."""
-    assert len(acknowledged) > 10
-    for job_id in acknowledged:
-        job = await at.job_of(db, job_id)
-        assert (job.status, job.failed_count) == (JobStatus.SUCCEEDED, 0)
-        assert all(variant.status is VariantStatus.DRAFT for variant in await at.variants_of(db, job_id))
-    assert set((await victims.times_finished(db)).values()) == {1}
-    assert await victims.revision_gaps(db) == {}
-    vault = Vault(folder)
-    await at.build(db, folder).executor.clean_up()
-    assert victims.on_disk(vault) == await victims.referred(db)
+async def kill(db: Database, url: str, folder: Path, kills: int) -> None:
+    campaign = Campaign(db=db, url=url, folder=folder, kills=kills, worker={"scripted": STEP})
+    acknowledged = await campaign.run()
+    assert len(acknowledged) > kills / 2
+    await campaign.check(acknowledged)
 
 
 @pytest.mark.timeout(300)
 async def test_25_kills_lose_nothing_and_double_nothing(
     db: Database, database_url: str, tmp_path: Path
 ) -> None:
-    await check(db, tmp_path, await kill_often(db, database_url, tmp_path, 25))
+    await kill(db, database_url, tmp_path, 25)
 
 
 @pytest.mark.long
@@ -110,7 +36,7 @@ async def test_25_kills_lose_nothing_and_double_nothing(
 async def test_100_kills_lose_nothing_and_double_nothing(
     db: Database, database_url: str, tmp_path: Path
 ) -> None:
-    await check(db, tmp_path, await kill_often(db, database_url, tmp_path, 100))
+    await kill(db, database_url, tmp_path, 100)
 
 
 async def test_job_that_ends_the_process_is_parked_and_others_finish(

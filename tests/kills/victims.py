@@ -133,7 +133,7 @@ class Victim:
 
     async def ready(self) -> None:
         """Wait until it claims tasks."""
-        if not await asyncio.to_thread(self._ready.poll, 60):
+        if not await asyncio.to_thread(self._ready.poll, 90):
             raise TimeoutError("the worker does not become ready")
         assert self._ready.recv() == "ready"
 

@@ -17,7 +17,9 @@ from executor.board import Board
 from executor.executor import Executor, Parts
 from executor.models import Models
 from executor.settings import ExecutorSettings
+from generators.generator import Generator
 from generators.scripted import ScriptedGenerator, ScriptedSettings
+from generators.spec import FileRef
 from store.database.sessions import Database, PoolOptions
 from store.events import Broadcast
 from store.files.renditions import render
@@ -33,11 +35,13 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
     db = Database(asked["database_url"], PoolOptions(idle_s=2.0))
     broadcast = Broadcast()
     broadcast.attach(db)
-    scripted = ScriptedGenerator(ScriptedSettings(scripted_generator=True, **asked.get("scripted", {})))
+    models = Models([generator(asked)])
+    for one in models.generators:
+        await one.start()
     executor = Executor(
         Parts(
             db=db,
-            models=Models([scripted]),
+            models=models,
             vault=Vault(Path(asked["folder"])),
             broadcast=broadcast,
             board=Board(),
@@ -49,7 +53,33 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
     ready.send("ready")
     await stop.wait()
     await executor.stop()
+    for one in models.generators:
+        await one.close()
     await db.close()
+
+
+def generator(asked: dict[str, Any]) -> Generator:
+    """The scripted one, or the real engine with a starter checkpoint of random weights."""
+    if "diffusion" not in asked:
+        return ScriptedGenerator(ScriptedSettings(scripted_generator=True, **asked.get("scripted", {})))
+    from generators.diffusion.generator import DiffusionGenerator
+    from generators.diffusion.settings import DiffusionSettings
+
+    folder = Path(asked["diffusion"])
+    settings = DiffusionSettings(
+        data_dir=folder,
+        starter_folder=folder / "starter",
+        builtin_checkpoints=False,
+        threads=1,
+        save_every_steps=3,
+        save_every_seconds=0.0,
+    )
+    return DiffusionGenerator(settings, no_files)
+
+
+async def no_files(file: FileRef) -> bytes:
+    """There are none to open."""
+    raise FileNotFoundError(file.sha256)
 
 
 def main(ready: Connection, asked: dict[str, Any]) -> None:

@@ -15,8 +15,19 @@ BASE_IMAGE_STYLE = (
 """The style of a persona's base image: plain, so that the look stands out and can be held later."""
 
 
-def base_image_prompt(subject: Subject, style: str = BASE_IMAGE_STYLE) -> str:
-    """The look first (it matters most, and encoders cut off the end), then the personality, then the style."""
+CHARACTER_REFERENCE_STYLE = "One figure, head and shoulders, facing the viewer, neutral expression, plain light background, even light."
+"""As above for a character, whose art style says how it is drawn."""
+
+
+def base_image_prompt(subject: Subject, style: str | None = None) -> str:
+    """The look first (it matters most, and encoders cut off the end), then what else is known, then the style.
+
+    Of a character the art style and its modifiers; of a persona the personality.
+    """
+    if isinstance(subject, Character):
+        drawn = frame(subject, style or CHARACTER_REFERENCE_STYLE)
+        return _joined((drawn.before, drawn.after))
+    style = style or BASE_IMAGE_STYLE
     parts = [subject.look.strip()]
     if subject.personality and subject.personality.strip():
         parts.append(f"Personality: {subject.personality.strip()}")

@@ -7,7 +7,7 @@ from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from resolvers import audit, idempotency
-from resolvers.context import Info, Parent, Some
+from resolvers.context import Info, Maybe, Parent, Some
 from resolvers.idempotency import Asked
 from resolvers.identity import Viewer
 from resolvers.inputs import (
@@ -23,12 +23,12 @@ from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import one, visible
 from store import base_image, ledger, queue
-from store.database.tables import FINAL, File, Job, Persona, Subject, Table, Upload, User, Variant
+from store.database.tables import FINAL, Character, File, Job, Persona, Subject, Table, Upload, User, Variant
 from store.pictures import drop_bytes
 
 Row = TypeVar("Row", bound=Table)
 LOCKED = "The appearance is locked since the base image was approved. Unlock it first."
-NO_LOOK = "Give `appearance` or `baseAppearanceDescription`: one of them must say how the persona looks."
+NO_LOOK = "Give `appearance` or `baseAppearanceDescription`: one of them must say how the {kind} looks."
 
 
 def personas_of(viewer: Viewer, filter_by: PersonaFilter | None = None) -> Select[Persona]:
@@ -74,12 +74,11 @@ async def create_persona(info: Info, asked: CreatePersonaInput) -> Persona:
         persona = Persona(
             owner_id=context.viewer.user_id,
             name=named(asked.name),
-            appearance=_said(asked.appearance),
-            base_appearance_description=_said(asked.base_appearance_description),
-            personality=_said(asked.personality),
+            appearance=said(asked.appearance),
+            base_appearance_description=said(asked.base_appearance_description),
+            personality=said(asked.personality),
         )
-        if not persona.look:
-            raise Refused(UserErrorCode.INVALID_INPUT, NO_LOOK, ("appearance",))
+        require_look(persona)
         session.add(persona)
         await session.flush()
         await idempotency.keep(session, context.viewer, once, persona=persona.id)
@@ -94,8 +93,8 @@ async def update_persona(info: Info, asked: UpdatePersonaInput) -> Persona:
         if isinstance(asked.name, Some):
             persona.name = named(asked.name.value)
         if isinstance(asked.personality, Some):
-            persona.personality = _said(asked.personality.value)
-        _change_look(persona, asked)
+            persona.personality = said(asked.personality.value)
+        change_look(persona, asked.appearance, asked.base_appearance_description)
         if session.is_modified(persona):
             persona.updated_at = func.clock()
     return persona
@@ -145,23 +144,29 @@ def named(name: str) -> str:
     return stripped
 
 
-def _change_look(persona: Persona, asked: UpdatePersonaInput) -> None:
-    changes = {
-        "appearance": asked.appearance,
-        "base_appearance_description": asked.base_appearance_description,
-    }
+def change_look(
+    subject: Subject, appearance: Maybe[str | None], base_appearance_description: Maybe[str | None]
+) -> None:
+    """Change what is given of the look; raises Refused while it is locked, and when none would be left."""
+    changes = {"appearance": appearance, "base_appearance_description": base_appearance_description}
     for name, change in changes.items():
-        if not isinstance(change, Some) or _said(change.value) == getattr(persona, name):
+        if not isinstance(change, Some) or said(change.value) == getattr(subject, name):
             continue
-        if persona.appearance_locked:
+        if subject.appearance_locked:
             field = "appearance" if name == "appearance" else "baseAppearanceDescription"
             raise Refused(UserErrorCode.APPEARANCE_LOCKED, LOCKED, (field,))
-        setattr(persona, name, _said(change.value))
-    if not persona.look:
-        raise Refused(UserErrorCode.INVALID_INPUT, NO_LOOK, ("appearance",))
+        setattr(subject, name, said(change.value))
+    require_look(subject)
 
 
-def _said(words: str | None) -> str | None:
+def require_look(subject: Subject) -> None:
+    """Raise Refused unless some words say how the subject looks."""
+    if not subject.look:
+        kind = "character" if isinstance(subject, Character) else "persona"
+        raise Refused(UserErrorCode.INVALID_INPUT, NO_LOOK.format(kind=kind), ("appearance",))
+
+
+def said(words: str | None) -> str | None:
     """The words, None when they say nothing."""
     return words if words and words.strip() else None
 

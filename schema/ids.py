@@ -19,7 +19,9 @@ from resolvers.ids import TABLES, GlobalId, Ref
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import (
     ApiKey,
+    Beat,
     Character,
+    Game,
     Job,
     Persona,
     Preset,
@@ -34,6 +36,8 @@ from store.database.tables import (
 KINDS: dict[str, type[Table]] = {
     "Persona": Persona,
     "Character": Character,
+    "Game": Game,
+    "Beat": Beat,
     "Variant": Variant,
     "Job": Job,
     "User": User,

@@ -1,6 +1,15 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
-from resolvers import decisions_inputs, images_inputs, inputs, people_inputs, texts_inputs, webhook_inputs
+from resolvers import (
+    character_inputs,
+    decisions_inputs,
+    game_inputs,
+    images_inputs,
+    inputs,
+    people_inputs,
+    texts_inputs,
+    webhook_inputs,
+)
 from schema.publish import publish_input
 
 INPUTS = tuple(
@@ -20,6 +29,15 @@ INPUTS = tuple(
         inputs.UnlockAppearanceInput,
         inputs.CancelJobInput,
         inputs.RetryJobInput,
+        character_inputs.CharacterFilter,
+        character_inputs.CreateCharacterInput,
+        character_inputs.UpdateCharacterInput,
+        game_inputs.CreateGameInput,
+        game_inputs.UpdateGameInput,
+        game_inputs.DeleteGameInput,
+        game_inputs.CreateBeatInput,
+        game_inputs.UpdateBeatInput,
+        game_inputs.DeleteBeatInput,
         people_inputs.CreateApiKeyInput,
         people_inputs.RevokeApiKeyInput,
         people_inputs.CreateUserInput,

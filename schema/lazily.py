@@ -6,5 +6,8 @@ import strawberry
 
 Persona: Any = Annotated["Persona", strawberry.lazy("schema.subjects")]
 Subject: Any = Annotated["Subject", strawberry.lazy("schema.subjects")]
+Character: Any = Annotated["Character", strawberry.lazy("schema.characters")]
+Game: Any = Annotated["Game", strawberry.lazy("schema.games")]
+Beat: Any = Annotated["Beat", strawberry.lazy("schema.games")]
 Variant: Any = Annotated["Variant", strawberry.lazy("schema.variants")]
 Job: Any = Annotated["Job", strawberry.lazy("schema.jobs")]

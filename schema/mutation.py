@@ -7,6 +7,8 @@ import resolvers.generating
 import resolvers.jobs
 import resolvers.subjects
 from schema.accounts import AccountMutations
+from schema.characters import CharacterMutations
+from schema.games import GameMutations
 from schema.image_mutations import ImageMutations
 from schema.jobs import Job
 from schema.mutations import mutation
@@ -20,7 +22,7 @@ JOB = (Job, "The job.")
 
 
 @strawberry.type(description="Everything that can be done. A refusal is an answer: look at `userErrors`.")
-class Mutation(ImageMutations, WebhookMutations, AccountMutations):
+class Mutation(ImageMutations, WebhookMutations, AccountMutations, CharacterMutations, GameMutations):
     """One line a field: who does it, what it says, what comes back."""
 
     create_persona = mutation(resolvers.subjects.create_persona, "Make a persona.", persona=PERSONA)

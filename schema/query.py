@@ -15,6 +15,7 @@ import resolvers.webhooks
 from resolvers.context import Info
 from schema.accounts import ApiKey, AuditEntry
 from schema.connections import connection
+from schema.game_queries import GameQueries
 from schema.ids import GlobalId, decode
 from schema.image_queries import ImageQueries
 from schema.jobs import Job
@@ -38,7 +39,7 @@ def nodes(info: Info, ids: list[GlobalId]) -> Awaitable[Any]:
 
 
 @strawberry.type(description="Everything that can be asked; nobody sees what is somebody else's.")
-class Query(ImageQueries):
+class Query(ImageQueries, GameQueries):
     """One line a field: what it is called, who answers it, what it says."""
 
     node = related(

@@ -12,7 +12,7 @@ import uuid
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.database.tables import BaseImageStatus, Subject, Variant, VariantPurpose, VariantStatus
+from store.database.tables import BaseImageStatus, Character, Subject, Variant, VariantPurpose, VariantStatus
 
 
 class Move(enum.Enum):
@@ -109,8 +109,13 @@ def take_versions(subject: Subject, count: int) -> range:
 
 
 def approve(subject: Subject, variant: Variant) -> None:
-    """Approve a draft of a locked subject; both rows are locked by the caller, the variant first."""
+    """Approve a draft of a locked subject; both rows are locked by the caller, the variant first.
+
+    A character's reference seed becomes the picture's, unless it was fixed by hand.
+    """
     advance(subject, Move.APPROVED)
+    if isinstance(subject, Character) and not subject.reference_seed_fixed:
+        subject.reference_seed = variant.seed
     subject.base_image_id = variant.id
     variant.status = VariantStatus.APPROVED
     variant.approved_at = func.clock()

@@ -41,16 +41,17 @@ class Checkpoint:
     def model(self) -> Model:
         """Its catalog row."""
         card = BY_NAME.get(self.family)
+        able = (card.capabilities | self.extra) if card else frozenset()
         return Model(
             key=self.key,
             name=self.name,
             provider=Provider.LOCAL,
-            capabilities=(card.capabilities | self.extra) if card else frozenset(),
+            capabilities=able,
             sizes=(self.native,),
             free_size=True,
             size_multiple=card.size_multiple if card else 8,
             max_side=self.max_side,
-            max_references=MAX_REFERENCES if Capability.REFERENCE_IMAGES in self.extra else 0,
+            max_references=MAX_REFERENCES if Capability.REFERENCE_IMAGES in able else 0,
             default_steps=self.steps,
             default_guidance=self.guidance,
             version=self.revision,
@@ -61,6 +62,50 @@ class Checkpoint:
 
 
 BUILTIN = (
+    Checkpoint(
+        key="qwen-image",
+        name="Qwen-Image",
+        source="Qwen/Qwen-Image",
+        family="qwen-image",
+        steps=50,
+        guidance=4.0,
+        licence="Apache-2.0",
+        rank=90,
+        note=UNTRIED,
+    ),
+    Checkpoint(
+        key="z-image-turbo",
+        name="Z-Image-Turbo",
+        source="Tongyi-MAI/Z-Image-Turbo",
+        family="z-image",
+        steps=8,
+        guidance=0.0,
+        licence="Apache-2.0",
+        rank=76,
+        note=UNTRIED,
+    ),
+    Checkpoint(
+        key="z-image",
+        name="Z-Image",
+        source="Tongyi-MAI/Z-Image",
+        family="z-image",
+        steps=50,
+        guidance=4.0,
+        licence="Apache-2.0",
+        rank=75,
+        note=UNTRIED,
+    ),
+    Checkpoint(
+        key="flux-2-klein-4b",
+        name="FLUX.2 [klein] 4B",
+        source="black-forest-labs/FLUX.2-klein-4B",
+        family="flux2-klein",
+        steps=4,
+        guidance=1.0,
+        licence="Apache-2.0",
+        rank=70,
+        note=UNTRIED,
+    ),
     Checkpoint(
         key="sdxl-base",
         name="Stable Diffusion XL base 1.0",

@@ -44,7 +44,7 @@ class Wardrobe:
             loras=tuple(
                 lora.Worn(lora=self._lora(item.sha256, item.data), weight=item.weight) for item in ask.loras
             ),
-            reference=self._reference(ask) if ask.references else None,
+            reference=self._reference(ask) if ask.references and hasattr(self._pipeline, "unet") else None,
             control=self._controlled(ask) if ask.control else None,
         )
 

@@ -22,7 +22,7 @@ def estimated(
     if _keeps_x0(scheduler):
         return _copy(scheduler.model_outputs[-1])
     if not hasattr(scheduler, "alphas_cumprod"):
-        return _copy(latents)
+        return _flow(scheduler, prediction, latents)
     alpha: torch.Tensor = scheduler.alphas_cumprod[int(timestep)].to(latents.device, torch.float32)
     karras = float(scheduler.init_noise_sigma) > 1.01  # noqa: PLR2004 - 1 means the variance-preserving scale
     kind = scheduler.config.get("prediction_type", "epsilon")
@@ -32,6 +32,15 @@ def estimated(
     if kind == "sample":
         return _copy(prediction)
     return (x - (1 - alpha).sqrt() * prediction.float()) / alpha.sqrt()
+
+
+def _flow(scheduler: Any, velocity: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """x0 = x - sigma v (Lipman et al. 2023, arXiv 2210.02747); the scheduler has already advanced by one."""
+    index = getattr(scheduler, "step_index", None)
+    if not index:
+        return _copy(latents)
+    sigma: torch.Tensor = scheduler.sigmas[index - 1].to(latents.device, torch.float32)
+    return latents.float() - sigma * velocity.float()
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

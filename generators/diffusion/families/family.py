@@ -22,10 +22,12 @@ class State:
         scheduler: its own noise scheduler, timesteps set.
         timesteps: what is iterated, one forward each (second-order schedulers have more than `steps`).
         latents: [1, channels, height, width] or as the family packs them, on the device.
-        inputs: tensors of the forward with `rows` as first dimension, unconditional row first.
+        inputs: of the forward, with `rows` as first dimension (or lists of that length).
         rows: 1, or 2 with classifier-free guidance.
         guidance: weight of the conditional row over the unconditional one.
         attached: the adapters, references and control of its rows.
+        fixed: inputs that all requests of equal `share` have in common (positions).
+        exact: it is alone and its bytes count: forwards as the stock pipeline makes them.
         share: requests with equal `share` can share a forward.
         fresh: the scheduler's attributes before its first step; what differs later is what a save must hold.
         notes: facts for `parameters`.
@@ -34,14 +36,16 @@ class State:
     scheduler: Any = dataclasses.field(repr=False)
     timesteps: list[torch.Tensor] = dataclasses.field(repr=False)
     latents: torch.Tensor = dataclasses.field(repr=False)
-    inputs: dict[str, torch.Tensor] = dataclasses.field(repr=False)
+    inputs: dict[str, Any] = dataclasses.field(repr=False)
     rows: int
     guidance: float
     width: int
     height: int
     generator: torch.Generator
     share: tuple[Any, ...] = ()
+    fixed: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     attached: Attached = NOTHING
+    exact: bool = False
     step_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     index: int = 0
     fresh: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)

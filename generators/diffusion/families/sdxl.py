@@ -12,6 +12,7 @@ from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families import unet
 from generators.diffusion.families.family import State
+from generators.diffusion.families.rows import advance
 from generators.diffusion.families.text import truncated
 
 ADDED = ("text_embeds", "time_ids")
@@ -55,7 +56,7 @@ class StableDiffusionXL:
 
     def step(self, state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
         """See `Family`."""
-        return unet.advance(state, prediction, estimate=estimate)
+        return advance(state, prediction, estimate=estimate)
 
     def decode(self, pipeline: Any, latents: torch.Tensor, size: tuple[int, int]) -> Image.Image:
         """See `Family`; the latents already have the size."""

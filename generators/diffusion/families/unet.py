@@ -1,14 +1,9 @@
 """What all families with a UNet and a CLIP text encoder have in common. Knows no request queue."""
 
-import copy
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
-import diffusers
 import torch
-from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from generators.diffusion.adapters.attached import Attached
@@ -16,37 +11,19 @@ from generators.diffusion.adapters.control import residuals
 from generators.diffusion.adapters.lora import worn
 from generators.diffusion.adapters.reference import seen
 from generators.diffusion.asks import Ask
-from generators.diffusion.families.estimate import estimated
 from generators.diffusion.families.family import State
+from generators.diffusion.families.rows import (
+    LOOK_SIDE,
+    guided,
+    look_through,
+    noise,
+    own_scheduler,
+    sampled,
+    stacked,
+    step_options,
+)
 from generators.diffusion.pictures import fitted, opened
 from generators.diffusion.saving import fresh
-
-SCHEDULERS = frozenset(KarrasDiffusionSchedulers.__members__) | {"LCMScheduler"}
-LOOK_SIDE = 16  # latents a side of the pictures that the preview map is fitted on
-LOOK_PICTURES = 8
-
-
-def own_scheduler(pipeline: Any, ask: Ask) -> Any:
-    """A scheduler of the request's own: the checkpoint's class, or the one asked for with the same config.
-
-    Raises:
-        ValueError: no scheduler of that name goes with the checkpoint.
-    """
-    own = type(pipeline.scheduler).__name__
-    if ask.scheduler is None or ask.scheduler == own:
-        return copy.deepcopy(pipeline.scheduler)
-    if ask.scheduler not in SCHEDULERS:
-        raise ValueError(f"The scheduler {ask.scheduler!r} does not go with this checkpoint.")
-    return getattr(diffusers, ask.scheduler).from_config(pipeline.scheduler.config)
-
-
-def step_options(scheduler: Any, generator: torch.Generator) -> dict[str, Any]:
-    """The optional arguments that this scheduler's `step` takes, as the stock pipelines give them."""
-    takes = inspect.signature(scheduler.step).parameters
-    options: dict[str, Any] = {"eta": 0.0} if "eta" in takes else {}
-    if "generator" in takes:
-        options["generator"] = generator
-    return options
 
 
 def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tensor]:
@@ -65,12 +42,6 @@ def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tens
     return list(scheduler.timesteps[start:])
 
 
-def noise(shape: tuple[int, ...], generator: torch.Generator, like: torch.Tensor) -> torch.Tensor:
-    """Normal noise drawn on the CPU in the dtype of the embeds, so that every device draws the same."""
-    drawn: torch.Tensor = randn_tensor(shape, generator=generator, device=like.device, dtype=like.dtype)
-    return drawn
-
-
 def first_latents(pipeline: Any, state: State, ask: Ask, like: torch.Tensor) -> torch.Tensor:
     """Pure noise, or the initial picture with noise at the first timestep."""
     scale = pipeline.vae_scale_factor
@@ -80,20 +51,10 @@ def first_latents(pipeline: Any, state: State, ask: Ask, like: torch.Tensor) -> 
         return scaled
     picture = fitted(opened(ask.init_image), ask.width, ask.height)
     pixels = pipeline.image_processor.preprocess(picture).to(like.device, pipeline.vae.dtype)
-    clean = to_latents(pipeline.vae, _sampled(pipeline.vae, pixels, state.generator)).to(like.dtype)
+    clean = to_latents(pipeline.vae, sampled(pipeline.vae, pixels, state.generator)).to(like.dtype)
     drawn = noise(tuple(clean.shape), state.generator, like)
     noisy: torch.Tensor = state.scheduler.add_noise(clean, drawn, state.timesteps[0].reshape(1))
     return noisy
-
-
-def _sampled(vae: Any, pixels: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    encoded = vae.encode(pixels)
-    if hasattr(encoded, "latents"):
-        latents: torch.Tensor = encoded.latents
-        return latents
-    spread = encoded.latent_dist
-    drawn: torch.Tensor = spread.sample(generator) if generator is not None else spread.mode()
-    return drawn
 
 
 def _spread(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
@@ -135,6 +96,7 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], attached: At
         inputs=inputs,
         rows=like.shape[0],
         attached=attached,
+        exact=ask.exact,
         guidance=ask.guidance,
         width=ask.width,
         height=ask.height,
@@ -175,11 +137,6 @@ def latent_rows(states: Sequence[State]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(xs), torch.stack(ts)
 
 
-def stacked(states: Sequence[State], name: str) -> torch.Tensor:
-    """One input of all states, rows in order."""
-    return torch.cat([state.inputs[name] for state in states])
-
-
 def predicted(pipeline: Any, states: Sequence[State], added: Sequence[str]) -> list[torch.Tensor]:
     """One forward with everything that each row wears; `added` names SDXL's extra inputs."""
     x, t = latent_rows(states)
@@ -202,28 +159,6 @@ def predicted(pipeline: Any, states: Sequence[State], added: Sequence[str]) -> l
     return guided(states, output)
 
 
-def guided(states: Sequence[State], output: torch.Tensor) -> list[torch.Tensor]:
-    """Each state's prediction: u + g (c - u) (Ho and Salimans 2022, arXiv 2207.12598)."""
-    predictions, row = [], 0
-    for state in states:
-        own = output[row : row + state.rows]
-        row += state.rows
-        if state.rows > 1:
-            unconditional, conditional = own.chunk(2)
-            own = unconditional + state.guidance * (conditional - unconditional)
-        predictions.append(own)
-    return predictions
-
-
-def advance(state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.Tensor | None:
-    """One scheduler step."""
-    before = (state.latents, state.timestep)
-    output = state.scheduler.step(prediction, state.timestep, state.latents, **state.step_options)
-    state.latents = output.prev_sample.to(before[0].dtype)
-    state.index += 1
-    return estimated(state.scheduler, output, prediction, before) if estimate else None
-
-
 def decoded(pipeline: Any, latents: torch.Tensor) -> Image.Image:
     """Through the VAE, in the VAE's own dtype."""
     vae = pipeline.vae
@@ -233,21 +168,10 @@ def decoded(pipeline: Any, latents: torch.Tensor) -> Image.Image:
 
 
 def look(pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fit latents -> RGB by least squares on smooth random pictures through the checkpoint's own encoder.
-
-    So every VAE has its own map, trained ones and unknown ones alike; no table of factors is needed.
-    """
+    """The preview map in the denoiser's scale."""
     vae = pipeline.vae
-    generator = torch.Generator("cpu").manual_seed(0)
-    coarse = torch.rand((LOOK_PICTURES, 3, 4, 4), generator=generator)
-    side = LOOK_SIDE * pipeline.vae_scale_factor
-    pictures = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
-    pixels = (pictures * 2 - 1).to(vae.device, vae.dtype)
-    latents = to_latents(vae, _sampled(vae, pixels, None)).float().cpu()
-    small = torch.nn.functional.adaptive_avg_pool2d(pictures, (latents.shape[-2], latents.shape[-1]))
-    x = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
-    x = torch.cat([x, torch.ones(len(x), 1)], dim=1)
-    y = small.permute(0, 2, 3, 1).reshape(-1, 3)
-    gram = x.T @ x + 1e-3 * torch.eye(x.shape[1])
-    solved = torch.linalg.solve(gram, x.T @ y)
-    return solved[:-1], solved[-1]
+
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        return to_latents(vae, sampled(vae, pixels, None))
+
+    return look_through(encode, LOOK_SIDE * pipeline.vae_scale_factor, next(vae.parameters()))

@@ -37,17 +37,24 @@ class Company:
         return run
 
     def tick(self) -> None:
-        """One forward with everybody who is not done; the exact ones in forwards of their own."""
-        going = [run for run in self.runs if run.state is not None and not run.state.done]
-        together = [run for run in going if not run.alone]
-        for group in [together, *([run] for run in going if run.alone)]:
-            if group:
-                assert self.work.forward(group) == {}
+        """One step for everybody who is not done: a forward per share, the exact ones in forwards of their own."""
+        groups: dict[Any, list[Run]] = {}
+        for run in self.runs:
+            if run.state is not None and not run.state.done:
+                groups.setdefault(run.number if run.alone else run.state.share, []).append(run)
+        for group in groups.values():
+            assert self.work.forward(group) == {}
 
     def finish(self) -> None:
         """Tick until everybody is done."""
         while any(run.state is not None and not run.state.done for run in self.runs):
             self.tick()
+
+    def join_all(self, *asks: Ask) -> list[Run]:
+        """All join at once and run to the end."""
+        runs = [self.join(request) for request in asks]
+        self.finish()
+        return runs
 
     def staggered(self, *asks: Ask) -> list[Run]:
         """One joins before each tick; all run to the end."""

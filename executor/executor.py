@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from executor.articles import Articles
 from executor.board import Board
 from executor.chores import Chore
 from executor.finishing import Finisher, Render
@@ -23,6 +24,7 @@ from executor.lanes import Lanes
 from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.patience import database_was_away
+from executor.publishing import Places, Publishing
 from executor.recorder import Tools
 from executor.rewriting import Rewriter
 from executor.runner import Runner
@@ -54,6 +56,7 @@ class Parts:
     render: Render
     observer: Observer = dataclasses.field(default_factory=Silent)
     chores: Mapping[TaskKind, Chore] = dataclasses.field(default_factory=dict)
+    places: Places = dataclasses.field(default_factory=Places)
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 
 
@@ -76,12 +79,13 @@ class Executor:
             db=parts.db,
             vault=parts.vault,
             board=parts.board,
-            finisher=Finisher(parts.vault, parts.models, parts.render),
+            finisher=Finisher(parts.vault, parts.models, parts.render, parts.places),
             max_tries=settings.max_tries,
             randomness=parts.randomness,
-            ends={JobKind.IMAGE: Rewriter(parts.models).end},
+            ends={JobKind.IMAGE: Rewriter(parts.models).end, JobKind.ARTICLE: Articles(parts.models).end},
         )
-        self._runner = Runner(tools, parts.models, parts.chores)
+        publishing = Publishing(parts.db, parts.vault, parts.places)
+        self._runner = Runner(tools, parts.models, {TaskKind.PUBLISH: publishing, **parts.chores})
         self._janitor = Janitor(tools, parts.observer)
         self._flusher = Flusher(parts.db, parts.board, settings.flush_seconds)
         self._wire = Wire(parts.db, parts.broadcast)

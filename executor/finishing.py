@@ -8,15 +8,18 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.models import Models
+from executor.publishing import PUBLISHABLE, Places
 from generators.catalog import Provider
 from generators.events import ImageMade
 from generators.spec import Conditioning, ConditioningKind
+from store import posts, publications
 from store.base_image import settle
 from store.database.tables import ImageSource, Variant, VariantPurpose, VariantStatus
 from store.files.containers import MediaType
 from store.files.marking import Facts, mark
 from store.files.renditions import Renditions
 from store.files.vault import Vault
+from store.naming import traceable_name
 from store.pictures import Picture, keep_picture, store_bytes
 from store.queue import Claim, Held, finish
 
@@ -28,14 +31,17 @@ _NAMES = {"negative_prompt": "negativePrompt"}
 class Finisher:
     """Keeps finished pictures. `render` makes the quick looks (`Decoder.render` in the server)."""
 
-    def __init__(self, vault: Vault, models: Models, render: Render) -> None:
+    def __init__(self, vault: Vault, models: Models, render: Render, places: Places | None = None) -> None:
         self._vault = vault
         self._models = models
         self._render = render
+        self._places = places or Places()
 
     async def prepare(self, event: ImageMade, claim: Claim) -> Picture:
-        """Mark the picture "made by AI", make its quick looks and put all bytes into the vault."""
+        """Mark the picture "made by AI" unless a photographer made it, make its quick looks, put all into the vault."""
         media_type = MediaType(event.media_type)
+        if self._source(event.facts.model) is ImageSource.STOCK:
+            return await store_bytes(self._vault, event.data, media_type, await self._render(event.data))
         composite = any(item.kind is ConditioningKind.INIT_IMAGE for item in event.facts.conditioning)
         facts = Facts(
             parameters=parameters_of(event, claim.spec),
@@ -46,8 +52,8 @@ class Finisher:
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
         return await store_bytes(self._vault, marked, media_type, await self._render(marked))
 
-    async def keep(self, session: AsyncSession, held: Held, event: ImageMade, picture: Picture) -> None:
-        """Write the rows: file, variant, task, job, subject."""
+    async def keep(self, session: AsyncSession, held: Held, event: ImageMade, picture: Picture) -> Variant:
+        """Write the rows: file, variant, task, job, subject or post; the picture's row."""
         variant = held.variant
         if variant is None:
             raise ValueError("A picture was made for a task without a variant.")
@@ -59,9 +65,35 @@ class Finisher:
         variant.finished_at = func.clock()
         if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
             await settle(session, variant.subject_id)
+        if variant.post_id is not None:
+            await posts.drawn(session, variant.post_id)
+        await self._publish_at_once(session, held, variant)
         await finish(session, held)
         if event.facts.duration_ms:
             self._models.measured(event.facts.model, event.facts.duration_ms / 1000)
+        return variant
+
+    async def copy(self, variant: Variant, picture: Picture) -> None:
+        """After the commit: a copy under the traceable name, for people."""
+        if not self._vault.exists(picture.stored.sha256):  # published and let go of by now
+            return
+        path = self._vault.path(picture.stored.sha256)
+        name = traceable_name(variant, picture.media_type.value)
+        base_image = variant.purpose is VariantPurpose.BASE_IMAGE
+        await self._places.copies.keep(path, name, base_image=base_image)
+
+    async def _publish_at_once(self, session: AsyncSession, held: Held, variant: Variant) -> None:
+        """Where the job asked for it. The picture stays a DRAFT until it is published."""
+        if held.job is None or not held.job.request.get("auto_publish"):
+            return
+        if variant.status in PUBLISHABLE and variant.purpose is not VariantPurpose.BASE_IMAGE:
+            order = publications.Order(
+                variant=variant,
+                target=self._places.publish_to,
+                title=f"Publish {held.job.title}",
+                request_id=held.job.request_id,
+            )
+            await publications.publish(session, order)
 
     def _describe(self, variant: Variant, event: ImageMade, spec: Mapping[str, Any]) -> None:
         facts = event.facts
@@ -78,6 +110,9 @@ class Finisher:
             variant.cost_usd = facts.cost
         variant.provider_job_id = facts.provider_job_id or variant.provider_job_id
         variant.fallback_from = facts.fallback_from
+        attribution = facts.parameters.get("attribution")
+        if isinstance(attribution, dict):
+            variant.attribution = attribution
 
     def _source(self, key: str) -> ImageSource:
         model = self._models.get(key)

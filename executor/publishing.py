@@ -32,9 +32,10 @@ GONE = "The picture is not here any more, so it cannot be published."
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where published pictures go and previews come from. `targets` by their word in rows."""
+    """Where published pictures go and previews lie. `targets` by their word in rows; `publish_to` = for new ones."""
 
-    targets: Mapping[str, Target]
+    targets: Mapping[str, Target] = dataclasses.field(default_factory=dict)
+    publish_to: str = "local"
     copies: NamedCopies = dataclasses.field(default_factory=NamedCopies)
     keep_original: bool = True
 

@@ -36,7 +36,7 @@ from generators.events import (
 )
 from store.database.ids import new_id
 from store.database.sessions import Database
-from store.database.tables import CallState, JobKind, ProviderCall, Task
+from store.database.tables import CallState, JobKind, ProviderCall, Task, Variant
 from store.files.vault import Vault
 from store.pictures import BytesGone, Picture
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
@@ -172,15 +172,17 @@ class Recorder:
 
     async def _keep_image(self, event: ImageMade) -> None:
         finisher = self._tools.finisher
+        kept: list[Variant] = []
         while self.outcome is None:
             picture = await finisher.prepare(event, self._claim)
 
             async def keep(session: AsyncSession, held: Held, picture: Picture = picture) -> None:
-                await finisher.keep(session, held, event, picture)
+                kept[:] = [await finisher.keep(session, held, event, picture)]
 
             with contextlib.suppress(BytesGone):  # deleted with somebody's last row just now: stored anew
                 await self._write(keep)
                 self.outcome = "SUCCEEDED"
+                await finisher.copy(kept[0], picture)
 
     async def _fail(self, event: Failed) -> None:
         failure = Failure(

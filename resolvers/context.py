@@ -18,6 +18,7 @@ from strawberry.dataloader import DataLoader
 
 from executor.models import Models
 from executor.progress import Progress
+from executor.stock import Stock
 from resolvers.access import FileAccess
 from resolvers.account_settings import AccountSettings
 from resolvers.identity import Viewer
@@ -42,6 +43,8 @@ class Context:
     request_id: str | None = None
     broadcast: Broadcast = dataclasses.field(default_factory=Broadcast)
     plain_webhooks: bool = False
+    publish_to: str = "local"
+    stock: Stock | None = None
     accounts: AccountSettings = dataclasses.field(default_factory=AccountSettings)
     _loaders: dict[object, DataLoader[Any, Any]] = dataclasses.field(default_factory=dict, repr=False)
 

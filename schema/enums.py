@@ -5,6 +5,7 @@ from generators.events import FailureKind
 from generators.spec import ConditioningKind, Determinism
 from resolvers.identity import Scope
 from resolvers.inputs import Direction, SubjectOrderField
+from resolvers.posts_inputs import PostOrderField
 from resolvers.refused import UserErrorCode
 from resolvers.variants import ThumbnailSize
 from schema.publish import publish_enum
@@ -14,6 +15,7 @@ from store.database.tables import (
     ImageSource,
     JobKind,
     JobStatus,
+    PostStatus,
     Role,
     VariantPurpose,
     VariantStatus,
@@ -212,6 +214,18 @@ ENUMS = (
         {"ASC": "Smallest or oldest first.", "DESC": "Largest or newest first."},
         name="OrderDirection",
     ),
+    publish_enum(
+        PostStatus,
+        {
+            "DRAFT": "Begun; nothing is under way.",
+            "WRITING": "Its text is being written.",
+            "AWAITING_IMAGE": "It has its text; its pictures are being made.",
+            "AWAITING_APPROVAL": "A picture is finished; one must be chosen.",
+            "PUBLISHING": "The chosen picture is being published.",
+            "PUBLISHED": "It is published with its picture.",
+        },
+    ),
+    publish_enum(PostOrderField, {"CREATED_AT": "When it was begun."}),
     publish_enum(SubjectOrderField, {"CREATED_AT": "When it was made.", "NAME": "The name."}),
     publish_enum(
         ThumbnailSize, {"PX_256": "At most 256 pixels a side.", "PX_512": "At most 512 pixels a side."}

@@ -5,6 +5,7 @@ import decimal
 
 import resolvers.images
 import resolvers.jobs
+import resolvers.posts
 import resolvers.presets
 import resolvers.subjects
 import resolvers.variants
@@ -73,6 +74,8 @@ class Job(Node):
     variants = connection(
         resolvers.variants.variants_of_job, lazily.Variant, "Its pictures, by version number."
     )
+    post = related(resolvers.posts.post_of, lazily.Post | None, "The post it is for.")
+    reused_post: bool = shown("Whether an article's post existed already; its text stayed as it was.")
     subject = related(resolvers.variants.subject_of, lazily.Subject | None, "Whom it is about.")
     retry_of = related(
         resolvers.jobs.retried, lazily.Job | None, "The finished job that this one tries again."

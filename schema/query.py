@@ -22,6 +22,7 @@ from schema.jobs import Job
 from schema.models import GeneratorModel
 from schema.nodes import Node
 from schema.people import User
+from schema.post_queries import PostQueries
 from schema.publish import related
 from schema.subjects import Persona
 from schema.variants import Variant
@@ -39,7 +40,7 @@ def nodes(info: Info, ids: list[GlobalId]) -> Awaitable[Any]:
 
 
 @strawberry.type(description="Everything that can be asked; nobody sees what is somebody else's.")
-class Query(ImageQueries, GameQueries):
+class Query(ImageQueries, PostQueries, GameQueries):
     """One line a field: what it is called, who answers it, what it says."""
 
     node = related(

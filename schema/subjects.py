@@ -3,6 +3,7 @@
 import datetime
 
 import resolvers.base_images
+import resolvers.posts
 import resolvers.subjects
 import resolvers.variants
 from schema import lazily
@@ -52,3 +53,4 @@ class Persona(Subject):
     """A brand face or an AI influencer."""
 
     personality: str | None = shown("How the persona thinks and speaks.")
+    posts = connection(resolvers.posts.posts_of_persona, lazily.Post, "Its posts, newest first.")

@@ -42,12 +42,12 @@ class Order:
     request_id: str | None = None
 
 
-async def publish(session: AsyncSession, order: Order) -> Job:
-    """Enqueue it. The same request that is at work already, or is done, is answered with its own job."""
+async def publish(session: AsyncSession, order: Order) -> tuple[Job, bool]:
+    """Enqueue it: its job, and whether that is new. The same request that is at work or done has its job already."""
     publication = await _intend(session, order)
     earlier = await _earlier(session, order, publication)
     if earlier is not None:
-        return earlier
+        return earlier, False
     job = Job(
         id=new_id(),
         owner_id=order.variant.owner_id,
@@ -70,7 +70,7 @@ async def publish(session: AsyncSession, order: Order) -> Job:
     await enqueue(session, job, [], [task])
     publication.job_id = job.id
     publication.post_id = order.post.id if order.post else publication.post_id
-    return job
+    return job, True
 
 
 async def of_variant(session: AsyncSession, variant_id: uuid.UUID, target: str) -> Publication | None:

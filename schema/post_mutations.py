@@ -1,0 +1,33 @@
+"""Everything that can be done with posts and publishing."""
+
+import strawberry
+
+import resolvers.posts
+import resolvers.publishing
+from schema.jobs import Job
+from schema.mutations import mutation
+from schema.posts import Post
+from schema.variants import Variant
+
+POST = (Post, "The post as it is now.")
+
+
+@strawberry.type(description="Writing posts, and publishing.")
+class PostMutations:
+    """One line a field; a part of `Mutation`."""
+
+    create_post = mutation(resolvers.posts.create_post, "Make a post from a text of yours.", post=POST)
+    update_post = mutation(resolvers.posts.update_post, "Change a post.", post=POST)
+    approve_post = mutation(
+        resolvers.publishing.approve_post,
+        "Choose a picture for a post: it is published as the featured image, and the post with it. Returns at once; "
+        "watch the job. Asked twice, it is done once.",
+        post=POST,
+        job=(Job, "The publication."),
+    )
+    publish_variant = mutation(
+        resolvers.publishing.publish_variant,
+        "Publish a picture without a post. Returns at once; watch the job. Asked twice, it is done once.",
+        variant=(Variant, "The picture as it is now."),
+        job=(Job, "The publication."),
+    )

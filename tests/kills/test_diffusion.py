@@ -24,7 +24,7 @@ async def test_5_kills_of_the_local_engine_lose_nothing(
         kills=5,
         worker={"diffusion": str(checkpoints)},
         model="starter",
-        every=(1.0, 3.0),
+        every=(4.0, 8.0),
         linger=1.5,
     )
     await campaign.check(await campaign.run())

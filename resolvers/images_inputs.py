@@ -64,7 +64,7 @@ class GenerateImagesInput:
     height: int | None = given("Pixels; the preset's, else the model's own when absent.", default=None)
     seed: BigInt | None = given(
         "0 to 2^53-1. When absent: the character's reference seed, else a random one. Picture i (from 0) has the "
-        "seed plus i.",
+        "seed plus i; those of models that take no seed have none.",
         default=None,
     )
     steps: int | None = given(

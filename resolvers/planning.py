@@ -124,15 +124,14 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
         plans=(),
     )
     seed = held.seed if by_seed and wish.seed is None else None
-    first = choosing.first_seed(models[0], wish.seed) if seed is None else seed
+    seeding = next((model for model in models if Capability.SEED in model.capabilities), models[0])
+    first = choosing.first_seed(seeding, wish.seed) if seed is None else seed
     count = wishes.counted(wish, preset, len(models))
     plans = []
     for model in models:
         choosing.check_prompt(
             model, ready.prompt, "prompt", made_of="it, the scene or the subject's description"
         )
-        if wish.seed is not None:
-            choosing.require(model, Capability.SEED, "take a seed", "seed")
         plan = Plan(
             model=model,
             lane=context.models.lane_for(model.key),

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from store.database.tables import AuditEntry
+from store.database.tables import AuditEntry, Limits
 from tests.client import Api
 
 CREATE = """
@@ -62,6 +62,21 @@ query ($id: ID!) {
   }
 }
 """
+CREATE_CHARACTER = """
+mutation ($input: CreateCharacterInput!) {
+  createCharacter(input: $input) { character { id } userErrors { message } }
+}
+"""
+CREATE_GAME = """
+mutation ($input: CreateGameInput!) {
+  createGame(input: $input) { game { id } userErrors { code message field } }
+}
+"""
+CREATE_BEAT = """
+mutation ($input: CreateBeatInput!) {
+  createBeat(input: $input) { beat { id } userErrors { code message field } }
+}
+"""
 QUICK = {"width": 64, "height": 64, "steps": 2}
 
 
@@ -69,6 +84,23 @@ async def persona(api: Api, name: str = "Mira", **given: Any) -> str:
     """The id of a new persona."""
     payload = await api.do(CREATE, **{"name": name, "appearance": "a baker", **given})
     return str(payload["persona"]["id"])
+
+
+async def character(api: Api, name: str = "Ash", **given: Any) -> str:
+    """The id of a new character."""
+    payload = await api.do(CREATE_CHARACTER, **{"name": name, "appearance": "a ranger", **given})
+    assert payload["userErrors"] == []
+    return str(payload["character"]["id"])
+
+
+async def game(api: Api, name: str = "Mistvale") -> str:
+    """The id of a new game."""
+    return str((await api.do(CREATE_GAME, name=name))["game"]["id"])
+
+
+async def beat(api: Api, game_id: str, title: str = "At the gate", **given: Any) -> str:
+    """The id of a new beat."""
+    return str((await api.do(CREATE_BEAT, gameId=game_id, title=title, **given))["beat"]["id"])
 
 
 async def generated(api: Api, subject_id: str, **given: Any) -> Any:
@@ -95,3 +127,9 @@ async def actions(api: Api) -> list[str]:
     """What the audit log says was done, oldest first."""
     async with api.shop.db.session() as session:
         return list((await session.scalars(select(AuditEntry.action).order_by(AuditEntry.id))).all())
+
+
+async def limit(api: Api, **limits: Any) -> None:
+    """What the caller may use up from now on."""
+    async with api.shop.db.begin() as session:
+        await session.merge(Limits(user_id=api.viewer.user_id, **limits))

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from executor.approving import approve_if_good
 from executor.models import Models
 from executor.publishing import PUBLISHABLE, Places
 from generators.catalog import Provider
@@ -67,6 +68,7 @@ class Finisher:
             await settle(session, variant.subject_id)
         if variant.post_id is not None:
             await posts.drawn(session, variant.post_id)
+        await approve_if_good(session, held)
         await self._publish_at_once(session, held, variant)
         await finish(session, held)
         if event.facts.duration_ms:

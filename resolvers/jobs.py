@@ -34,7 +34,7 @@ from store.database.tables import (
 
 MISSING = frozenset({VariantStatus.FAILED, VariantStatus.CANCELED})
 COPIED = (
-    "owner_id", "subject_id", "purpose", "source", "model_key", "model_version", "original_prompt",
+    "owner_id", "subject_id", "post_id", "purpose", "source", "model_key", "model_version", "original_prompt",
     "enhanced_prompt", "enhanced_by", "composed_prompt", "negative_prompt", "parameters", "conditioning", "seed",
 )  # fmt: skip
 
@@ -160,7 +160,9 @@ def _require_models(context: Context, tasks: Sequence[Task]) -> None:
 
 
 async def _versions(session: AsyncSession, job: Job, owed: Sequence[tuple[Task, Variant]]) -> Sequence[int]:
-    """New numbers: within the subject for base images, within the new job otherwise."""
+    """New numbers: within the subject for base images, their own again in a series, else within the new job."""
+    if job.series_id is not None:
+        return [variant.version_number for _, variant in owed]
     if job.subject_id is None or owed[0][1].purpose is not VariantPurpose.BASE_IMAGE:
         return range(1, len(owed) + 1)
     subject = await session.get_one(Subject, job.subject_id, with_for_update=True)
@@ -177,6 +179,9 @@ def _again(context: Context, job: Job) -> Job:
         project=job.project,
         use_case=job.use_case,
         subject_id=job.subject_id,
+        post_id=job.post_id,
+        preset_key=job.preset_key,
+        series_id=job.series_id,
         retry_of_id=job.id,
         request=job.request,
         request_id=context.request_id,

@@ -8,16 +8,19 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 from starlette.datastructures import UploadFile
+from starlette.routing import Route
 
 from app.graphql.settings import GraphQLSettings
 from app.graphql.wiring import Wiring
 from app.http import Web
 from app.identity import Doors
+from app.publishing import SERVED_AT, published_folder
 from app.server import Server
 from app.server_settings import ServerSettings
 from app.web.explorer import page
 from app.web.files import Files, Found
 from app.web.jobs import Snapshot, Snapshots
+from app.web.published import PublishedPictures
 from executor.settings import ExecutorSettings
 from executor.states import JobState, VariantState
 from resolvers.account_settings import AccountSettings
@@ -32,6 +35,7 @@ from store.database import migrate
 from store.database.tables import File, Job
 from store.files import signing
 from store.files.refusals import UploadRefused
+from store.pictures import preview_over
 
 
 def web(server: Server, doors: Doors) -> Web:
@@ -59,7 +63,14 @@ def web(server: Server, doors: Doors) -> Web:
         public_url=chosen.public_url,
         allowed_hosts=chosen.allowed_hosts,
         allowed_origins=chosen.allowed_origins,
+        more_routes=(published_route(server),),
     )
+
+
+def published_route(server: Server) -> Route:
+    """Pictures that this server has published itself."""
+    pictures = PublishedPictures(published_folder(server.settings))
+    return Route(f"{SERVED_AT}/{{key:path}}", pictures.__call__, methods=["GET"])
 
 
 class Joints:
@@ -82,6 +93,8 @@ class Joints:
             plain_webhooks=server.settings.section(ExecutorSettings).webhook_allow_private,
             accounts=server.settings.section(AccountSettings),
             broadcast=server.broadcast,
+            publish_to=server.publish_to,
+            stock=server.stock,
         )
 
     async def watch_job(self, viewer: Viewer, job_id: str) -> Snapshots | None:
@@ -120,7 +133,8 @@ class Joints:
         """The bytes of a rendition; thumbnails are always WebP."""
         async with self._server.database.session() as session:
             file = await session.get(File, file_id)
-        if file is None:
+            over = file is not None and rendition == "original" and await preview_over(session, file.id)
+        if file is None or over:
             return None
         named = {
             "original": (file.sha256, file.media_type),

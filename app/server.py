@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.database import OpenDatabase, open_database
 from app.metrics import Metrics
+from app.publishing import places
 from app.server_settings import ServerSettings
 from app.settings import Settings
 from executor.board import Board
@@ -19,6 +20,7 @@ from executor.executor import Executor, Parts
 from executor.models import Models
 from executor.progress import Progress, Sources
 from executor.settings import ExecutorSettings
+from executor.stock import Stock
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.settings import DiffusionSettings
 from generators.generator import Generator
@@ -53,6 +55,8 @@ class Server:
     executor: Executor
     metrics: Metrics
     draining: asyncio.Event
+    publish_to: str = "local"
+    stock: Stock | None = None
 
 
 @contextlib.asynccontextmanager
@@ -107,6 +111,7 @@ async def _assemble(
     wire.start()
     stack.push_async_callback(wire.stop)
     chosen = settings.section(ExecutorSettings)
+    where = places(settings)
     parts = Parts(
         db=opened.database,
         models=models,
@@ -116,6 +121,7 @@ async def _assemble(
         render=files.decoder.render,
         observer=metrics,
         chores={TaskKind.DELIVER: Delivering(opened.database, chosen)},
+        places=where,
     )
     return Server(
         settings=settings,
@@ -130,7 +136,15 @@ async def _assemble(
         executor=Executor(parts, chosen),
         metrics=metrics,
         draining=asyncio.Event(),
+        publish_to=where.publish_to,
+        stock=stock(opened.database, models),
     )
+
+
+def stock(database: Database, models: Models) -> Stock | None:
+    """Photographs of others, where a generator finds them."""
+    hosted = (one for one in models.generators if isinstance(one, HostedGenerator))
+    return next((Stock(database, one.pexels) for one in hosted), None)
 
 
 async def _files(settings: Settings, database: Database, stack: contextlib.AsyncExitStack) -> FileAccess:
@@ -147,6 +161,7 @@ async def _files(settings: Settings, database: Database, stack: contextlib.Async
         decoder=decoder,
         signer=signer,
         max_upload_bytes=store.max_upload_mb * MIB,
+        copies=places(settings).copies,
     )
 
 

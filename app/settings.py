@@ -25,11 +25,17 @@ from generators.diffusion.settings import DiffusionSettings
 from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedSettings
 from resolvers.account_settings import AccountSettings
+from store.files.cloudinary import CloudinarySettings
+from store.files.s3 import S3Settings
+from store.publishing_settings import PublishingSettings
 from store.settings import StoreSettings
 
 SECTIONS: tuple[type[Any], ...] = (
     ServerSettings,
     StoreSettings,
+    PublishingSettings,
+    S3Settings,
+    CloudinarySettings,
     ExecutorSettings,
     DiffusionSettings,
     HostedSettings,

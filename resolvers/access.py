@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from store.files import signing
+from store.files.copies import NamedCopies
 from store.files.decoder import Decoder
 from store.files.refusals import MIB
 from store.files.vault import Vault
@@ -41,3 +42,4 @@ class FileAccess:
     decoder: Decoder
     signer: Signer
     max_upload_bytes: int = 10 * MIB
+    copies: NamedCopies = dataclasses.field(default_factory=NamedCopies)

@@ -33,6 +33,7 @@ from store.database.tables import (
     VariantStatus,
 )
 from store.files.refusals import RefusalCode, UploadRefused
+from store.naming import traceable_name
 from store.outbox import WebhookEvent, tell
 from store.pictures import Picture, drop_bytes, keep_picture, store_bytes
 
@@ -88,11 +89,16 @@ async def upload_base_image(info: Info, asked: UploadBaseImageInput) -> Uploaded
     once = Asked.of("uploadBaseImage", asked, **stands_for)
     cleaned = await _clean(context, asked, data)
     try:
-        return await _take(context, asked, cleaned, once)
+        taken = await _take(context, asked, cleaned, once)
     except BaseException:
         if cleaned.picture is not None:
             await drop_bytes(context.db, context.files.vault, cleaned.picture.hashes)
         raise
+    if cleaned.picture is not None:
+        source = context.files.vault.path(cleaned.picture.stored.sha256)
+        name = traceable_name(taken.variant, cleaned.picture.media_type.value)
+        await context.files.copies.keep(source, name, base_image=True)
+    return taken
 
 
 async def approve_base_image(info: Info, asked: ApproveBaseImageInput) -> Subject:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, exists, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from resolvers import audit, idempotency
@@ -22,9 +22,8 @@ from resolvers.inputs import (
 from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import one, visible
-from store import base_image, ledger, queue
-from store.database.tables import FINAL, Character, File, Job, Persona, Subject, Table, Upload, User, Variant
-from store.pictures import drop_bytes
+from store import base_image, ledger, queue, removal
+from store.database.tables import FINAL, Character, Job, Persona, Subject, Table, User, Variant
 
 Row = TypeVar("Row", bound=Table)
 LOCKED = "The appearance is locked since the base image was approved. Unlock it first."
@@ -114,8 +113,10 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
         await base_image.lock(session, subject.id)
         await ledger.settle_jobs(session, canceled)
         audit.note(context, session, "subject.deleted", subject, name=subject.name)
-        unneeded = await _delete_rows(session, subject.id)
-    await drop_bytes(context.db, context.files.vault, unneeded)
+        gone = await removal.going(session, Variant.subject_id == subject.id)
+        await session.execute(delete(Subject).where(Subject.id == subject.id))
+        hashes = await removal.unneeded(session, gone.file_ids)
+    await removal.finish(context.db, context.files.vault, context.files.copies, gone, hashes)
     return subject
 
 
@@ -169,18 +170,3 @@ def require_look(subject: Subject) -> None:
 def said(words: str | None) -> str | None:
     """The words, None when they say nothing."""
     return words if words and words.strip() else None
-
-
-async def _delete_rows(session: AsyncSession, subject_id: uuid.UUID) -> list[str]:
-    """Delete the subject and what hangs on it, and the files that only it referred to; the hashes of those."""
-    own = select(Variant.file_id).where(Variant.subject_id == subject_id, Variant.file_id.is_not(None))
-    file_ids = (await session.scalars(own.distinct())).all()
-    await session.execute(delete(Subject).where(Subject.id == subject_id))
-    used = exists().where(Variant.file_id == File.id)
-    uploaded = exists().where(Upload.file_id == File.id)
-    gone = await session.execute(
-        delete(File)
-        .where(File.id.in_(file_ids), ~used, ~uploaded)
-        .returning(File.sha256, File.thumbnail_256, File.thumbnail_512)
-    )
-    return [sha256 for row in gone.all() for sha256 in row]

@@ -1,7 +1,6 @@
 """Pictures: reading them, and what is said about each beyond its columns."""
 
 import dataclasses
-import datetime
 import enum
 import uuid
 from typing import Any
@@ -16,13 +15,11 @@ from resolvers.identity import Viewer
 from resolvers.inputs import VariantFilter
 from resolvers.paging import Listing, Order
 from resolvers.visible import visible
-from store.database.tables import File, ImageSource, Job, Subject, Variant, VariantPurpose
-from store.files import names
-from store.files.containers import MediaType
+from store.database.tables import File, ImageSource, Job, Subject, Variant
 from store.files.marking import SourceType
 from store.files.vault import FileMissing
+from store.naming import traceable_name
 
-EXTENSIONS = {MediaType.PNG: "png", MediaType.JPEG: "jpg", MediaType.WEBP: "webp"}
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOFTWARE = "Likeness"
 
@@ -159,7 +156,9 @@ async def thumbnail_url(
 
 
 async def download_url(variant: Parent[Variant], info: Info) -> str | None:
-    """Where it can be saved from, under its name."""
+    """Where it can be saved from, under its name; the published address once there is one."""
+    if variant.cdn_url is not None:
+        return variant.cdn_url
     file = await _file(variant, info)
     return None if file is None else info.context.files.signer.download(file.id, _name(variant, file))
 
@@ -226,21 +225,4 @@ async def _file(variant: Variant, info: Info) -> File | None:
 
 
 def _name(variant: Variant, file: File | None) -> str:
-    extension = EXTENSIONS[MediaType(file.media_type)] if file else "png"
-    if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
-        origin = {ImageSource.UPLOAD: "uploaded", ImageSource.LOCAL: "local"}.get(variant.source)
-        return names.base_image_name(
-            "persona",
-            variant.subject_id,
-            origin or variant.model_key or "stock",
-            variant.version_number,
-            extension,
-        )
-    made_at: datetime.datetime = variant.finished_at or variant.created_at
-    return names.variant_name(
-        variant.model_key or "picture",
-        made_at,
-        variant.job_id or variant.id,
-        variant.version_number,
-        extension,
-    )
+    return traceable_name(variant, file.media_type if file else None)

@@ -110,6 +110,22 @@ async def drop_bytes(db: Database, vault: Vault, hashes: Iterable[str]) -> None:
                 await vault.delete_async(name)
 
 
+async def preview_over(session: AsyncSession, file_id: uuid.UUID) -> bool:
+    """Whether a file is only shown as published: its private address is refused then.
+
+    An unpublished picture of the same bytes, or an upload, keeps the address alive.
+    """
+    variants = select(Variant.id).where(Variant.file_id == file_id)
+    published, waiting = (
+        variants.where(Variant.cdn_url.is_not(None)),
+        variants.where(Variant.cdn_url.is_(None)),
+    )
+    uploads = select(Upload.id).where(Upload.file_id == file_id)
+    answer = await session.execute(select(published.exists(), waiting.exists() | uploads.exists()))
+    public, private = answer.one()
+    return public and not private
+
+
 async def drop_original(db: Database, vault: Vault, file_id: uuid.UUID) -> bool:
     """Remove the original of a published picture, unless anything else needs its bytes; whether it went.
 

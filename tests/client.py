@@ -20,9 +20,11 @@ from app.composition import Joints, web
 from app.http import application
 from app.identity import Doors
 from app.metrics import Metrics
-from app.server import Server
+from app.server import Server, stock
 from app.settings import Settings
+from executor.chores import Chore
 from executor.executor import Executor, Parts
+from executor.publishing import Places
 from executor.settings import ExecutorSettings
 from generators.generator import Generator
 from resolvers.access import FileAccess, Signer
@@ -31,8 +33,10 @@ from resolvers.identity import ALL, Scope, Viewer, create_key, local_owner
 from schema.ids import decode
 from store.database.ids import new_id
 from store.database.sessions import Database
-from store.database.tables import Role, User
+from store.database.tables import Role, TaskKind, User
+from store.files.copies import NamedCopies
 from store.files.decoder import Decoder
+from store.files.local import LocalFolder
 from tests.executor import workshop
 from tests.executor.workshop import Workshop
 
@@ -70,6 +74,8 @@ class Api:
     viewer: Viewer
     http: httpx2.AsyncClient
     secret: str | None = None
+    places: Places = dataclasses.field(default_factory=Places)
+    chores: Mapping[TaskKind, Chore] = dataclasses.field(default_factory=dict)
 
     async def run(self, document: str, /, **variables: Any) -> Answer:
         """Run one operation over HTTP; `file=(name, bytes)` is sent as a multipart upload for `input.file`."""
@@ -126,6 +132,8 @@ class Api:
             broadcast=shop.broadcast,
             board=shop.board,
             render=workshop.quick_looks,
+            chores=self.chores,
+            places=self.places,
         )
         executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
         async with workshop.started(dataclasses.replace(shop, executor=executor)):
@@ -159,24 +167,28 @@ async def serving(db: Database, folder: Path, *generators: Generator, **settings
     """The application on that database. Without generators: the scripted one."""
     shop = workshop.build(db, folder, *generators, **settings)
     decoder = Decoder()
+    public = LocalFolder(folder / "published", "/published")
+    copies = NamedCopies(folder / "base_images", folder / "previews")
+    places = Places(targets={"local": public}, copies=copies)
     server = Server(
-        settings=Settings({}),
+        settings=Settings({"published_dir": folder / "published"}),
         database=db,
         exclusive=False,
-        files=FileAccess(vault=shop.vault, decoder=decoder, signer=Signer(b"s" * 32)),
+        files=FileAccess(vault=shop.vault, decoder=decoder, signer=Signer(b"s" * 32), copies=copies),
         models=shop.models,
         broadcast=shop.broadcast,
         progress=shop.progress,
         executor=shop.executor,
         metrics=Metrics(),
         draining=asyncio.Event(),
+        stock=stock(db, shop.models),
     )
     owner = await local_owner(db)
     app = application(web(server, Doors(db, owner)))
     transport = httpx2.ASGITransport(app=app)
     try:
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            yield Api(shop, server, owner, http)
+            yield Api(shop, server, owner, http, places=places)
     finally:
         await decoder.aclose()
 

@@ -41,7 +41,11 @@ class Subject(Table):
         Index(None, "owner_id", "kind", "base_image_status", "created_at", "id"),
         Index(None, "base_image_status"),
     )
-    __mapper_args__ = {"polymorphic_on": "kind", "eager_defaults": True}
+    __mapper_args__ = {
+        "polymorphic_on": "kind",
+        "with_polymorphic": "*",  # a subject is read with all its columns, whichever kind it turns out to be
+        "eager_defaults": True,
+    }
 
     id: Mapped[Key]
     kind: Mapped[SubjectKind] = mapped_column(choice(SubjectKind))

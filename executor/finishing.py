@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.approving import approve_if_good
@@ -63,7 +63,7 @@ class Finisher:
         self._describe(variant, event, held.task.spec)
         variant.width, variant.height = picture.width, picture.height
         variant.status = VariantStatus.DRAFT
-        variant.finished_at = func.clock()
+        variant.finished_at = await session.scalar(select(func.clock()))
         if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
             await settle(session, variant.subject_id)
         if variant.post_id is not None:

@@ -59,6 +59,8 @@ async def approve_variant(info: Info, asked: ApproveVariantInput) -> Variant:
         variant = await locked(session, context, asked.variant_id)
         if approve(variant):
             audit.note(context, session, "variant.approved", variant)
+            await session.flush()
+            await session.refresh(variant, ["approved_at"])  # the database's time, which the answer shows
     return variant
 
 

@@ -40,7 +40,7 @@ def test_input_arrives_with_uuids_of_the_right_kind() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "code"),
-    [("x", UserErrorCode.INVALID_ID), (encode("Job", uuid.uuid4()), UserErrorCode.NOT_FOUND)],
+    [("x", UserErrorCode.INVALID_ID), (encode("Job", uuid.UUID(int=1)), UserErrorCode.NOT_FOUND)],
 )
 def test_malformed_and_wrong_ids_name_their_field(sent: str, code: UserErrorCode) -> None:
     with pytest.raises(Refused) as refusal:

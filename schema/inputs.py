@@ -43,6 +43,8 @@ INPUTS = tuple(
         posts_inputs.PostFilter,
         posts_inputs.CreatePostInput,
         posts_inputs.UpdatePostInput,
+        posts_inputs.WriteArticleInput,
+        posts_inputs.RegeneratePostImagesInput,
         posts_inputs.ApprovePostInput,
         posts_inputs.PublishVariantInput,
         people_inputs.CreateApiKeyInput,

@@ -2,6 +2,7 @@
 
 import strawberry
 
+import resolvers.articles
 import resolvers.posts
 import resolvers.publishing
 from schema.jobs import Job
@@ -18,6 +19,21 @@ class PostMutations:
 
     create_post = mutation(resolvers.posts.create_post, "Make a post from a text of yours.", post=POST)
     update_post = mutation(resolvers.posts.update_post, "Change a post.", post=POST)
+    write_article = mutation(
+        resolvers.articles.write_article,
+        "Have an article written and pictures made for it, as one job: its text streams through `jobText` (as the "
+        "JSON that the model answers with), then the pictures are made. A post that has the topic or the title "
+        "already is used again.",
+        post=POST,
+        job=(Job | None, "The job; also null when there was nothing to do."),
+        reused=(bool, "Whether the post was there already; its text and featured image stay as they are."),
+    )
+    regenerate_post_images = mutation(
+        resolvers.articles.regenerate_post_images,
+        "Have more pictures made for a post to choose from.",
+        post=POST,
+        job=(Job, "The job."),
+    )
     approve_post = mutation(
         resolvers.publishing.approve_post,
         "Choose a picture for a post: it is published as the featured image, and the post with it. Returns at once; "

@@ -12,11 +12,12 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
-from generators.diffusion.failures import failed
+from generators.diffusion.failures import NoRoomError, failed
 from generators.diffusion.runs import Post, Run
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.turns import Turn, Turns
@@ -49,6 +50,7 @@ class Engine:
         self._wake = threading.Condition()
         self._ready: list[Run] = []
         self._open: dict[int, Run] = {}
+        self._parked: list[Run] = []
         self._preparing = 0
         self._finishing = 0
         self._numbers = itertools.count()
@@ -132,16 +134,29 @@ class Engine:
             if not run.canceled:
                 self._hands().admit(run)
                 ready = not run.canceled
+        except NoRoomError as error:
+            if error.busy:
+                self._park(run)
+                return
+            run.end(failed(error))
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
             run.end(failed(error))
-        finally:
-            with self._wake:
-                self._preparing -= 1
-                if ready:
-                    self._ready.append(run)
-                    self._wake.notify_all()
-            if not ready:
-                self._leave(run)
+        with self._wake:
+            self._preparing -= 1
+            if ready:
+                self._ready.append(run)
+                self._wake.notify_all()
+        if not ready:
+            self._leave(run)
+
+    def _park(self, run: Run) -> None:
+        """Let it wait until another request leaves, which may free its checkpoint's memory."""
+        with self._wake:
+            waits = any(other is not run and other not in self._parked for other in self._open.values())
+            if waits:
+                self._parked.append(run)
+        if not waits:  # the last one has just left: now it fits, or never will
+            self._hand_over(self._prepare, partial(self._admit, run))
 
     def _hands(self) -> "Work":
         if self._work is None:
@@ -240,8 +255,11 @@ class Engine:
     def _leave(self, run: Run) -> None:
         with self._wake:
             known = self._open.pop(run.number, None)
+            parked, self._parked = self._parked, []
         if known is not None and self._work is not None:
             self._work.release(run)
+        for other in parked:
+            self._hand_over(self._prepare, partial(self._admit, other))
 
 
 def _pool(name: str) -> concurrent.futures.ThreadPoolExecutor:

@@ -11,6 +11,15 @@ class BadAskError(Exception):
     """This checkpoint cannot make that picture; the words are for its owner."""
 
 
+class NoRoomError(Exception):
+    """The checkpoint does not fit now. `busy` = something that is in use might leave and make room."""
+
+    def __init__(self, needed: int, free: int, *, busy: bool) -> None:
+        there = f"{free / 2**30:.1f} GiB are free"
+        super().__init__(f"The checkpoint needs {needed / 2**30:.1f} GiB of the device's memory; {there}.")
+        self.busy = busy
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory was short, on the device or off it."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -25,6 +34,8 @@ def failed(error: BaseException) -> Failed:
         return Failed(kind=FailureKind.NO_CHECKPOINT, words=str(error))
     if isinstance(error, BadAskError):
         return Failed(kind=FailureKind.BAD_REQUEST, words=str(error))
+    if isinstance(error, NoRoomError):
+        return Failed(kind=FailureKind.OUT_OF_MEMORY, words=str(error))
     if out_of_memory(error):
         return Failed(
             kind=FailureKind.OUT_OF_MEMORY,

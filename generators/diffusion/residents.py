@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from generators.diffusion import starter
+from generators.diffusion import room, starter
 from generators.diffusion.adapters.wardrobe import Wardrobe
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import STARTER_KEY, Shelf
 from generators.diffusion.devices import Device
-from generators.diffusion.failures import NoCheckpointError, out_of_memory
+from generators.diffusion.failures import NoCheckpointError, NoRoomError, out_of_memory
 from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
 from generators.diffusion.loading import load
@@ -58,6 +58,7 @@ class Residents:
 
         Raises:
             NoCheckpointError: it is unknown, absent, or does not load; the reason is kept for the catalog.
+            NoRoomError: it does not fit into the device's memory beside what is in use.
         """
         with self._lock:
             resident = self._loaded.get(key)
@@ -101,7 +102,10 @@ class Residents:
                 starter.build(self._shelf.starter_folder())
                 entry = self._shelf.get(key) or entry
             folder = self._shelf.folder(entry) or Path(entry.source)
+            self._find_room(folder)
             pipeline = load(entry, folder, self._device, channels_last=self._channels_last)
+        except NoRoomError:
+            raise
         except Exception as error:
             if out_of_memory(error):
                 raise
@@ -115,6 +119,22 @@ class Residents:
             family=BY_NAME[entry.family].load(),
             wardrobe=Wardrobe(pipeline, lambda kind: self._shelf.installed(kind, entry.family)),
         )
+
+    def _find_room(self, folder: Path) -> None:
+        """Unload what is idle if it must be.
+
+        Raises:
+            NoRoomError: it would not fit even so.
+        """
+        wanted, there = room.needed(folder, self._device), room.free(self._device)
+        if there is None or wanted <= there:
+            return
+        self.make_room()
+        there = room.free(self._device) or 0
+        if wanted > there:
+            with self._lock:
+                busy = any(resident.users for resident in self._loaded.values())
+            raise NoRoomError(wanted, there, busy=busy)
 
 
 def free() -> None:

@@ -23,7 +23,8 @@ class DiffusionSettings:
         device: "auto", "cuda", "cuda:N", "mps" or "cpu".
         dtype: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads of one forward; 0 = torch's choice.
-        max_rows: most rows of one forward; 0 = 4 on a CPU, 8 elsewhere. A request with guidance is two rows.
+        max_rows: most rows of one forward; 0 = 8 on a CPU, 32 elsewhere, and never more than are found to pay.
+            A request with guidance is two rows.
         max_resident: checkpoints kept loaded at once; the least recently used one leaves.
         save_every_steps: a run's state is saved no more often than every so many steps (0 = never) ...
         save_every_seconds: ... and no more often than every so many seconds.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 
 from generators.diffusion import loading, pictures, saving
+from generators.diffusion.capacity import Curves
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.devices import discover
 from generators.diffusion.failures import BadAskError, out_of_memory
@@ -16,8 +17,8 @@ from generators.diffusion.runs import Run
 from generators.diffusion.settings import DiffusionSettings
 from generators.events import LatentsSaved, Phase, Previewed
 
-CPU_ROWS = 4
-GPU_ROWS = 8
+CPU_ROWS = 8
+GPU_ROWS = 32
 
 
 class Work:
@@ -36,8 +37,8 @@ class Work:
         gpu = self.device.kind in ("cuda", "rocm")
         layout = settings.channels_last if settings.channels_last is not None else gpu
         self.residents = Residents(shelf, self.device, limit=settings.max_resident, channels_last=layout)
-        self._cap = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
-        self._caps: dict[Hashable, int] = {}
+        most = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
+        self._curves = Curves(most, settings.checkpoint_dir / "curves.json")
         self.forwards = 0
         self.rows = 0
 
@@ -73,8 +74,11 @@ class Work:
         run.state = state
 
     def cap(self, share: Hashable) -> int:
-        """Denoise thread. Most rows of a forward of that kind."""
-        return self._caps.get(share, self._cap)
+        """Denoise thread. Most rows of a forward of that kind (one that runs alone has no limit but its own)."""
+        return self._curves.cap(self._kind(share))
+
+    def _kind(self, share: Hashable) -> Hashable:
+        return (self.device.name, self.device.dtype, self.device.threads, share)
 
     @torch.no_grad()
     def forward(self, runs: Sequence[Run]) -> dict[Run, BaseException]:
@@ -94,13 +98,23 @@ class Work:
         resident = _resident(runs[0])
         states = [_state(run) for run in runs]
         rows = sum(state.rows for state in states)
+        begun = time.perf_counter()
         try:
             predictions = resident.family.denoise(resident.pipeline, states)
+            self._measure((resident.entry.key, states[0].share), rows, begun)
         except Exception as error:  # noqa: BLE001 - sorted out below
             return self._second_try(runs, error, failures)
         self.forwards += 1
         self.rows += rows
         return list(zip(runs, predictions, strict=True))
+
+    def _measure(self, share: Hashable, rows: int, begun: float) -> None:
+        """How long the forward took, while its row count is still being judged: a GPU must be waited for."""
+        kind = self._kind(share)
+        if self._curves.learning(kind, rows):
+            if self.device.kind in ("cuda", "rocm"):
+                torch.cuda.synchronize(self.device.torch_name)
+            self._curves.measured(kind, rows, time.perf_counter() - begun)
 
     def _second_try(
         self, runs: list[Run], error: Exception, failures: dict[Run, BaseException]
@@ -110,7 +124,7 @@ class Work:
         if short:
             self.residents.make_room()
             share = (_resident(runs[0]).entry.key, _state(runs[0]).share)
-            self._caps[share] = max(1, sum(_state(run).rows for run in runs) // 2)
+            self._curves.limit(self._kind(share), sum(_state(run).rows for run in runs) // 2)
         if len(runs) == 1:
             if not short or runs[0].retried:
                 failures[runs[0]] = error

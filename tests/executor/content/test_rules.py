@@ -52,7 +52,7 @@ def rule_that_finds(text: str) -> str | None:
         "b\u3164a\u3164d\u3164word",
         "ba\U000e0061dword",
         "bаdwоrd",
-        "ƅɑԁᴡοʀԁ",
+        "Ƅɑԁᴡοʀԁ",
         "ᏴᎪdᎳOᎡd",
         "ｂａｄｗｏｒｄ",
         "𝐛𝐚𝐝𝐰𝐨𝐫𝐝",
@@ -189,7 +189,6 @@ def test_any_mixture_of_disguises_is_seen_through(data: st.DataObject) -> None:
     if blank:
         signs = ["  "] * len(parts)
     text = "".join(part + sign for part, sign in zip(parts, signs, strict=True)).strip()
-    assert any(character.isalpha() or character in "!|" for character in text)
     assert rule_that_finds(f"so {text}") == "gore"
 
 

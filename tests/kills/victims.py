@@ -41,7 +41,8 @@ BEGIN
 END $$""",
     """CREATE FUNCTION remember_draft() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.status = 'DRAFT' OR NEW.file_id IS DISTINCT FROM OLD.file_id THEN
+  IF NEW.status = 'DRAFT' AND OLD.status <> 'DRAFT'
+     OR OLD.file_id IS NOT NULL AND NEW.file_id IS DISTINCT FROM OLD.file_id THEN
     INSERT INTO seen_drafts VALUES (NEW.id);
   END IF;
   RETURN NEW;

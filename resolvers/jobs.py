@@ -20,17 +20,20 @@ from resolvers.refused import Refused, UserErrorCode, not_found
 from resolvers.selection import selects
 from resolvers.subjects import found
 from resolvers.visible import one, visible
-from store import base_image, queue
+from store import base_image, posts, queue
 from store.database.ids import new_id
 from store.database.tables import (
     Job,
+    JobKind,
     JobStatus,
     Subject,
     Task,
+    TaskKind,
     Variant,
     VariantPurpose,
     VariantStatus,
 )
+from store.posts import PostMove
 
 MISSING = frozenset({VariantStatus.FAILED, VariantStatus.CANCELED})
 COPIED = (
@@ -107,21 +110,25 @@ async def cancel_job(info: Info, asked: CancelJobInput) -> Job:
 
 
 async def retry_job(info: Info, asked: RetryJobInput) -> Job:
-    """Make the variants that a finished job still owes, as a new job; each keeps its seed and its prompt."""
+    """Make what a finished job still owes, as a new job: a text, and variants with their seeds and prompts."""
     context, once = info.context, Asked.of("retryJob", asked)
     async with context.writing() as session:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         job = await found(session, context.viewer, Job, asked.job_id)
-        owed = await _owed(session, job)
-        _require_models(context, [task for task, _ in owed])
+        texts = await _unwritten(session, job)
+        owed = await _owed(session, job, texts)
+        _require_models(context, [*texts, *(task for task, _ in owed)])
         versions = await _versions(session, job, owed)
         again = _again(context, job)
         variants = [
             _copy(variant, again, version) for (_, variant), version in zip(owed, versions, strict=True)
         ]
         tasks = [_task(task, variant, again) for (task, _), variant in zip(owed, variants, strict=True)]
+        if texts:
+            tasks = [*(_task(task, None, again) for task in texts), *(queue.gated(task) for task in tasks)]
+        await _begin_again(session, job, writing=bool(texts))
         await queue.enqueue(session, again, variants, tasks)
         audit.note(context, session, "job.retried", again, retry_of=str(job.id), count=len(tasks))
         await idempotency.keep(session, context.viewer, once, job=again.id)
@@ -133,11 +140,40 @@ def status_of(state: Parent[JobState]) -> JobStatus:
     return state.job.status
 
 
-async def _owed(session: AsyncSession, job: Job) -> list[tuple[Task, Variant]]:
-    """The tasks of a finished job whose variants were not made; raises Refused when there is nothing to do."""
+async def _unwritten(session: AsyncSession, job: Job) -> Sequence[Task]:
+    """The tasks of a finished job whose text is still owed; raises Refused for a job that is not finished."""
     if not job.status.final:
         words = f"The job is {job.status.value}; only a finished job can be tried again."
         raise Refused(UserErrorCode.INVALID_STATE, words, ("jobId",))
+    if job.kind is JobKind.PUBLICATION:
+        words = (
+            "A publication is tried again with `approvePost` or `publishVariant`; nothing is published twice."
+        )
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("jobId",))
+    if job.kind not in {JobKind.ARTICLE, JobKind.TEXT}:  # elsewhere a text only serves the pictures
+        return ()
+    statement = select(Task).where(
+        Task.job_id == job.id,
+        Task.kind == TaskKind.WRITE,
+        Task.state.in_((JobStatus.FAILED, JobStatus.CANCELED)),
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def _begin_again(session: AsyncSession, job: Job, *, writing: bool) -> None:
+    """The post of a job that is tried again is under way again; raises Refused when it has a text by now."""
+    post = await posts.lock(session, job.post_id) if job.post_id is not None else None
+    if post is None:
+        return
+    if writing and (post.content.strip() or not posts.allowed(post.status, PostMove.WRITING_BEGUN)):
+        words = "The post was written meanwhile. `regeneratePostImages` makes more pictures for it."
+        raise Refused(UserErrorCode.INVALID_STATE, words, ("jobId",))
+    posts.advance(post, PostMove.WRITING_BEGUN if writing else PostMove.IMAGES_BEGUN)
+    await session.flush()
+
+
+async def _owed(session: AsyncSession, job: Job, texts: Sequence[Task]) -> list[tuple[Task, Variant]]:
+    """The tasks of a finished job whose variants were not made; raises Refused when there is nothing to do."""
     statement = (
         select(Task, Variant)
         .join(Variant, Variant.id == Task.variant_id)
@@ -145,7 +181,7 @@ async def _owed(session: AsyncSession, job: Job) -> list[tuple[Task, Variant]]:
         .order_by(Variant.version_number)
     )
     owed = [(task, variant) for task, variant in (await session.execute(statement)).all()]
-    if not owed:
+    if not owed and not texts:
         words = "Nothing is missing: every variant of this job was made."
         raise Refused(UserErrorCode.INVALID_STATE, words, ("jobId",))
     return owed
@@ -163,7 +199,7 @@ async def _versions(session: AsyncSession, job: Job, owed: Sequence[tuple[Task, 
     """New numbers: within the subject for base images, their own again in a series, else within the new job."""
     if job.series_id is not None:
         return [variant.version_number for _, variant in owed]
-    if job.subject_id is None or owed[0][1].purpose is not VariantPurpose.BASE_IMAGE:
+    if not owed or job.subject_id is None or owed[0][1].purpose is not VariantPurpose.BASE_IMAGE:
         return range(1, len(owed) + 1)
     subject = await session.get_one(Subject, job.subject_id, with_for_update=True)
     require_unlocked(subject, "jobId")
@@ -193,12 +229,14 @@ def _copy(variant: Variant, job: Job, version: int) -> Variant:
     return Variant(id=new_id(), job_id=job.id, version_number=version, **same)
 
 
-def _task(task: Task, variant: Variant, job: Job) -> Task:
-    spec = {**task.spec, "variant_id": str(variant.id), "request_id": job.request_id or ""}
+def _task(task: Task, variant: Variant | None, job: Job) -> Task:
+    spec = {**task.spec, "request_id": job.request_id or ""}
+    if variant is not None:
+        spec["variant_id"] = str(variant.id)
     return Task(
         id=new_id(),
         job_id=job.id,
-        variant_id=variant.id,
+        variant_id=variant.id if variant is not None else None,
         owner_id=task.owner_id,
         kind=task.kind,
         lane=task.lane,

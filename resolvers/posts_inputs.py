@@ -81,6 +81,15 @@ class PublishVariantInput:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class AttachStockPhotoInput:
+    """Which photograph to take for a post."""
+
+    post_id: PostId = given("The post.")
+    photo_id: BigInt = given("Its `photoId` from `stockPhotos`.")
+    idempotency_key: str | None = retry_key()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RegeneratePostImagesInput:
     """More candidates for a post; what it has stays as it is."""
 

@@ -7,6 +7,7 @@ from resolvers.identity import Scope
 from resolvers.inputs import Direction, SubjectOrderField
 from resolvers.posts_inputs import PostOrderField
 from resolvers.refused import UserErrorCode
+from resolvers.stock import Orientation
 from resolvers.variants import ThumbnailSize
 from schema.publish import publish_enum
 from store.database.tables import (
@@ -224,6 +225,10 @@ ENUMS = (
             "PUBLISHING": "The chosen picture is being published.",
             "PUBLISHED": "It is published with its picture.",
         },
+    ),
+    publish_enum(
+        Orientation,
+        {"LANDSCAPE": "Wider than high.", "PORTRAIT": "Higher than wide.", "SQUARE": "As high as wide."},
     ),
     publish_enum(PostOrderField, {"CREATED_AT": "When it was begun."}),
     publish_enum(SubjectOrderField, {"CREATED_AT": "When it was made.", "NAME": "The name."}),

@@ -45,6 +45,7 @@ INPUTS = tuple(
         posts_inputs.UpdatePostInput,
         posts_inputs.WriteArticleInput,
         posts_inputs.RegeneratePostImagesInput,
+        posts_inputs.AttachStockPhotoInput,
         posts_inputs.ApprovePostInput,
         posts_inputs.PublishVariantInput,
         people_inputs.CreateApiKeyInput,

@@ -5,6 +5,7 @@ import strawberry
 import resolvers.articles
 import resolvers.posts
 import resolvers.publishing
+import resolvers.stock
 from schema.jobs import Job
 from schema.mutations import mutation
 from schema.posts import Post
@@ -33,6 +34,12 @@ class PostMutations:
         "Have more pictures made for a post to choose from.",
         post=POST,
         job=(Job, "The job."),
+    )
+    attach_stock_photo = mutation(
+        resolvers.stock.attach_stock_photo,
+        "Take a stock photograph as a candidate for a post, with its attribution.",
+        post=POST,
+        variant=(Variant, "The candidate."),
     )
     approve_post = mutation(
         resolvers.publishing.approve_post,

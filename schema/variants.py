@@ -3,6 +3,8 @@
 import datetime
 import decimal
 
+import resolvers.posts
+import resolvers.stock
 import resolvers.subjects
 import resolvers.variants
 from generators.events import FailureKind
@@ -13,6 +15,7 @@ from schema.nodes import Node
 from schema.people import User
 from schema.publish import publishes, related, shown
 from schema.scalars import JSON, BigInt
+from schema.stock import Attribution
 from store.database import tables
 
 
@@ -58,6 +61,7 @@ class Variant(Node):
         resolvers.variants.job_of, lazily.Job | None, "The job that asked for it; null for an upload."
     )
     subject = related(resolvers.variants.subject_of, lazily.Subject | None, "Whom it shows.")
+    post = related(resolvers.posts.post_of, lazily.Post | None, "The post it is a candidate for.")
     purpose: tables.VariantPurpose = shown("What it is for.")
     version_number: int = shown("Counts within the job, or within the subject's base images; from 1.")
     status: tables.VariantStatus = shown("Where it stands.")
@@ -123,6 +127,11 @@ class Variant(Node):
     generation_time_ms: int | None = shown("How long it took, in milliseconds.")
     cost_usd: decimal.Decimal | None = shown("What it cost, in US dollars.")
     provider_job_id: str | None = shown("The provider's own name for the call.")
+    attribution = related(
+        resolvers.stock.attribution_of,
+        Attribution | None,
+        "Whom to name beside a photograph; null for what no photographer made.",
+    )
     provenance = related(
         resolvers.variants.provenance, Provenance, 'The "made by AI" marking that the file carries.'
     )

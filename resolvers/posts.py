@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from resolvers import idempotency
+from resolvers import dice, idempotency, post_images
 from resolvers.context import Context, Info, Parent, Some
 from resolvers.idempotency import Asked
 from resolvers.identity import Viewer
@@ -21,7 +21,7 @@ from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import found, missing
 from resolvers.visible import one, visible
 from store import posts as life
-from store.database.tables import Persona, Post, PostStatus, Variant
+from store.database.tables import Beat, Persona, Post, PostStatus, Variant
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PLAIN = ("title", "excerpt", "image_prompt")
@@ -35,6 +35,8 @@ def posts_of(viewer: Viewer, filter_by: PostFilter | None = None) -> Select[Post
         statement = statement.where(Post.status.in_(wanted.status))
     if wanted.persona_id is not None:
         statement = statement.where(Post.persona_id == wanted.persona_id)
+    if wanted.beat_id is not None:
+        statement = statement.where(Post.beat_id == wanted.beat_id)
     return statement
 
 
@@ -75,6 +77,11 @@ async def persona_of(post: Parent[Post], info: Info) -> Persona | None:
     return await info.context.load(Persona, post.persona_id)
 
 
+async def beat_of(post: Parent[Post], info: Info) -> Beat | None:
+    """The beat it is written in."""
+    return await info.context.load(Beat, post.beat_id)
+
+
 async def featured_image_of(post: Parent[Post], info: Info) -> Variant | None:
     """The picture that is published with it."""
     return await info.context.load(Variant, post.featured_image_id)
@@ -88,6 +95,8 @@ async def create_post(info: Info, asked: CreatePostInput) -> Post:
         if made is not None:
             return await found(session, context.viewer, Post, made["post"])
         post = await new_post(session, context, asked)
+        await post_images.attach_all(session, context, post, asked.images or [])
+        await dice.keep(session, post, dice.rolled_all(asked.dice or [], owner_id=post.owner_id))
         await idempotency.keep(session, context.viewer, once, post=post.id)
     return post
 
@@ -109,6 +118,7 @@ async def new_post(session: AsyncSession, context: Context, asked: CreatePostInp
         excerpt=_said(asked.excerpt),
         image_prompt=_said(asked.image_prompt),
         persona_id=await persona_id_of(session, context, asked.persona_id),
+        beat_id=await _beat_id_of(session, context, asked.beat_id),
     )
     session.add(post)
     await session.flush()
@@ -131,12 +141,19 @@ async def update_post(info: Info, asked: UpdatePostInput) -> Post:
             post.content = asked.content.value
         if isinstance(asked.slug, Some) and asked.slug.value != post.slug:
             post.slug = await _own_slug(session, post.owner_id, asked.slug.value)
-        if isinstance(asked.persona_id, Some):
-            post.persona_id = await persona_id_of(session, context, asked.persona_id.value)
+        await _move(session, context, post, asked)
         if session.is_modified(post):
             post.updated_at = func.clock()
         await session.flush()
     return post
+
+
+async def _move(session: AsyncSession, context: Context, post: Post, asked: UpdatePostInput) -> None:
+    """To another persona, to another beat."""
+    if isinstance(asked.persona_id, Some):
+        post.persona_id = await persona_id_of(session, context, asked.persona_id.value)
+    if isinstance(asked.beat_id, Some):
+        post.beat_id = await _beat_id_of(session, context, asked.beat_id.value)
 
 
 async def persona_id_of(
@@ -149,6 +166,10 @@ async def persona_id_of(
     if persona is None:
         raise missing(Persona, "personaId")
     return persona.id
+
+
+async def _beat_id_of(session: AsyncSession, context: Context, wanted: uuid.UUID | None) -> uuid.UUID | None:
+    return None if wanted is None else (await found(session, context.viewer, Beat, wanted)).id
 
 
 @asynccontextmanager

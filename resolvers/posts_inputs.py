@@ -4,9 +4,11 @@ import dataclasses
 import enum
 
 from resolvers.context import Maybe
+from resolvers.dice_inputs import NOTATION
 from resolvers.fields import given, retry_key
-from resolvers.ids import ModelKey, PostId, SubjectId, VariantId
+from resolvers.ids import BeatId, ModelKey, PostId, SubjectId, VariantId
 from resolvers.inputs import LONG, NAME, PROMPT, BigInt, Direction
+from resolvers.post_image_inputs import PostImageInput
 from store.database.tables import ImageSource, PostStatus
 
 TEXT = 100_000
@@ -33,6 +35,7 @@ class PostFilter:
 
     status: list[PostStatus] | None = given("At one of these statuses.", default=None)
     persona_id: SubjectId | None = given("Of this persona.", default=None)
+    beat_id: BeatId | None = given("In this beat.", default=None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,13 @@ class CreatePostInput:
     excerpt: str | None = given("One or two sentences about it.", most=LONG, default=None)
     image_prompt: str | None = given("What its pictures show.", most=PROMPT, default=None)
     persona_id: SubjectId | None = given("The persona that writes it.", default=None)
+    beat_id: BeatId | None = given("The beat of a game that it is written in.", default=None)
+    dice: list[str] | None = given(
+        'Up to 20 rolls to make for it, such as "1d20+5"; all or none.', most=NOTATION, default=None
+    )
+    images: list[PostImageInput] | None = given(
+        "Up to 50 pictures to show in it, in this order.", default=None
+    )
     idempotency_key: str | None = retry_key()
 
 
@@ -63,6 +73,7 @@ class UpdatePostInput:
     excerpt: Maybe[str | None] = given("One or two sentences about it.", most=LONG, default=None)
     image_prompt: Maybe[str | None] = given("What its pictures show.", most=PROMPT, default=None)
     persona_id: Maybe[SubjectId | None] = given("The persona that writes it.", default=None)
+    beat_id: Maybe[BeatId | None] = given("The beat of a game that it is written in.", default=None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

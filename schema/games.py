@@ -40,6 +40,7 @@ class Beat(Node):
     game = related(resolvers.games.game_of_beat, Game, "The game it is a moment of.")
     title: str = shown("What happens in it.")
     position: int = shown("Its place in the game, from 1.")
+    posts = connection(resolvers.games.posts_of_beat, lazily.Post, "What was written in it, oldest first.")
     created_at: datetime.datetime = shown("When it was made.")
 
 

@@ -12,6 +12,7 @@ from schema.games import GameMutations
 from schema.image_mutations import ImageMutations
 from schema.jobs import Job
 from schema.mutations import mutation
+from schema.play import PlayMutations
 from schema.post_mutations import PostMutations
 from schema.subjects import Persona, Subject
 from schema.variants import Variant
@@ -24,7 +25,13 @@ JOB = (Job, "The job.")
 
 @strawberry.type(description="Everything that can be done. A refusal is an answer: look at `userErrors`.")
 class Mutation(
-    ImageMutations, WebhookMutations, AccountMutations, CharacterMutations, GameMutations, PostMutations
+    ImageMutations,
+    WebhookMutations,
+    AccountMutations,
+    CharacterMutations,
+    GameMutations,
+    PlayMutations,
+    PostMutations,
 ):
     """One line a field: who does it, what it says, what comes back."""
 

@@ -2,6 +2,8 @@
 
 import datetime
 
+import resolvers.dice
+import resolvers.post_images
 import resolvers.posts
 import resolvers.subjects
 import resolvers.variants
@@ -24,6 +26,7 @@ class Post(Node):
     image_prompt: str | None = shown("What its pictures show.")
     author = related(resolvers.subjects.owner, User | None, "Who wrote it, or had it written.")
     persona = related(resolvers.posts.persona_of, lazily.Persona | None, "The persona that speaks in it.")
+    beat = related(resolvers.posts.beat_of, lazily.Beat | None, "The beat of a game that it is written in.")
     status: tables.PostStatus = shown("Where it stands.")
     featured_image = related(
         resolvers.posts.featured_image_of,
@@ -33,6 +36,12 @@ class Post(Node):
     featured_image_url: str | None = shown("Where that picture is published; null until then.")
     candidates = connection(
         resolvers.posts.candidates, lazily.Variant, "The pictures to choose from, newest first."
+    )
+    images = related(
+        resolvers.post_images.images_of, list[lazily.PostImage], "The pictures it shows, in their order."
+    )
+    dice_rolls = related(
+        resolvers.dice.dice_rolls_of, list[lazily.DiceRoll], "The dice rolled for it, in the order they fell."
     )
     created_at: datetime.datetime = shown("When it was begun.")
     updated_at: datetime.datetime = shown("When it was changed last.")

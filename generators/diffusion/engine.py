@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.failures import NoRoomError, failed
+from generators.diffusion.reserving import Reservation
 from generators.diffusion.runs import Post, Run
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.turns import Turn, Turns
@@ -26,6 +27,8 @@ from generators.generator import Live
 
 if TYPE_CHECKING:
     from generators.diffusion.work import Work
+
+MAKING_WAY_SECONDS = 0.1  # how often it is looked whether the runs before a trainer are over
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class Engine:
         self._pack = _pool("pack")
         self._work: Work | None = None
         self._broken: BaseException | None = None
+        self._lent: set[Reservation] = set()
 
     def start(self) -> None:
         """Import torch, find the device and load the best checkpoint, all in the background."""
@@ -91,12 +95,28 @@ class Engine:
         with self._wake:
             self._wake.notify_all()
 
+    def reserve(self, *, exclusively: bool, elsewhere: bool) -> Reservation:
+        """Make way for a trainer: unload what is idle, on an accelerator; `elsewhere` = it uses another device.
+
+        `exclusively`: what runs is finished first, then everything is unloaded, and new requests wait.
+        """
+        reservation = Reservation()
+        with self._wake:
+            if self._closed or self._thread is None or (elsewhere and not exclusively):
+                reservation.granted(None)
+                return reservation
+            self._lent.add(reservation)
+        self._prepare.submit(self._make_way, reservation, exclusively)
+        return reservation
+
     def close(self) -> None:
         """Cancel everything and end the threads; waits for the step or load that is running."""
         with self._wake:
             self._closed = True
             for run in self._open.values():
                 run.cancel()
+            for reservation in self._lent:
+                reservation.end()
             self._wake.notify_all()
         for pool in (self._prepare, self._decode, self._pack):
             pool.shutdown(wait=True, cancel_futures=True)
@@ -157,6 +177,21 @@ class Engine:
                 self._parked.append(run)
         if not waits:  # the last one has just left: now it fits, or never will
             self._hand_over(self._prepare, partial(self._admit, run))
+
+    def _make_way(self, reservation: Reservation, exclusively: bool) -> None:
+        """Admission waits behind it, as it runs on this thread too."""
+        work = self._work
+        if work is not None and (exclusively or work.device.kind != "cpu"):
+            with self._wake:
+                while exclusively and (self._ready or self._finishing) and not reservation.over:
+                    self._wake.wait(MAKING_WAY_SECONDS)
+            work.residents.make_room()
+            reservation.granted(work.free_memory())
+            if exclusively:
+                reservation.wait()
+        reservation.granted(None)
+        with self._wake:
+            self._lent.discard(reservation)
 
     def _hands(self) -> "Work":
         if self._work is None:

@@ -5,7 +5,7 @@ Imports no torch; the engine does, in the background. Knows no database and no u
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
@@ -15,6 +15,7 @@ from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.sizes import reduced
+from generators.diffusion.training import Trainings
 from generators.events import Downloaded, Event, Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
 from generators.generator import Known, Live
 from generators.spec import (
@@ -23,6 +24,7 @@ from generators.spec import (
     ImageSpec,
     OpenFile,
     Spec,
+    TrainingSpec,
 )
 
 NONE_AVAILABLE = "No local image generation models available"
@@ -37,6 +39,7 @@ class DiffusionGenerator:
         self._settings = settings
         self.shelf = Shelf(settings)
         self.engine = Engine(settings, self.shelf)
+        self._trainings = Trainings(settings, self.shelf, self.engine, open_file)
 
     def models(self) -> Sequence[Model]:
         """The local checkpoints, best first."""
@@ -64,25 +67,32 @@ class DiffusionGenerator:
     async def start(self) -> None:
         """Begin to import torch and load the best checkpoint, in the background."""
         self.engine.start()
+        await asyncio.to_thread(self._trainings.start)
 
     async def close(self) -> None:
         """End the engine; waits for the step or load that is running, off the loop."""
         await asyncio.to_thread(self.engine.close)
 
     async def run(self, spec: Spec, known: Known, live: Live) -> AsyncIterator[Event]:
-        """Make one picture, or download one checkpoint.
+        """Make one picture, train one adapter, or download one checkpoint.
 
         Yields `LatentsSaved` (the newest only, when the consumer is slow) and a final event.
         """
-        if isinstance(spec, DownloadSpec):
-            async for downloaded in self._download(spec, live):
-                yield downloaded
+        if isinstance(spec, ImageSpec):
+            events: AsyncGenerator[Event, None] = self._picture(spec, known, live)
+        elif isinstance(spec, DownloadSpec):
+            events = self._download(spec, live)
+        elif isinstance(spec, TrainingSpec):
+            events = self._trainings.run(spec, known, live)
+        else:
+            words = f"Local checkpoints do not make {type(spec).__name__}."
+            yield Failed(kind=FailureKind.BAD_REQUEST, words=words)
             return
-        if not isinstance(spec, ImageSpec):
-            yield Failed(
-                kind=FailureKind.BAD_REQUEST, words=f"Local checkpoints do not make {type(spec).__name__}."
-            )
-            return
+        async with contextlib.aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _picture(self, spec: ImageSpec, known: Known, live: Live) -> AsyncGenerator[Event, None]:
         state = self.availability(spec.model)
         entry = self.shelf.get(spec.model)
         if entry is None or not state.available:
@@ -94,10 +104,11 @@ class DiffusionGenerator:
         except LostFileError as lost:
             yield Failed(kind=FailureKind.BAD_REQUEST, words=str(lost))
             return
-        async for event in self._events(ask, live):
-            yield event
+        async with contextlib.aclosing(self._events(ask, live)) as events:
+            async for event in events:
+                yield event
 
-    async def _download(self, spec: DownloadSpec, live: Live) -> AsyncIterator[Downloaded | Failed]:
+    async def _download(self, spec: DownloadSpec, live: Live) -> AsyncGenerator[Event, None]:
         """Steps are MiB."""
         size = 0
         try:
@@ -111,7 +122,7 @@ class DiffusionGenerator:
             return
         yield Downloaded(model=spec.model, size=size)
 
-    async def _events(self, ask: Ask, live: Live) -> AsyncIterator[LatentsSaved | ImageMade | Failed]:
+    async def _events(self, ask: Ask, live: Live) -> AsyncGenerator[LatentsSaved | ImageMade | Failed, None]:
         loop = asyncio.get_running_loop()
         mailbox = Mailbox()
 

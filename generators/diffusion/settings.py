@@ -31,6 +31,12 @@ class DiffusionSettings:
         switch_interval: seconds after which Python lets another thread run, process-wide (0 = leave it);
             keeps the event loop's lateness below a millisecond while the engine thread computes.
         channels_last: memory layout of convolutions; None = on CUDA only.
+        training_device: TRAINING_DEVICE, where adapters are trained; "auto" = where pictures are made, else "cpu" or
+            "cuda:N".
+        training_pauses_serving: TRAINING_PAUSES_SERVING; whether a training waits for running pictures, unloads
+            all checkpoints and lets new pictures wait until it is over. For one device with little memory.
+        training_save_seconds: a training's state is saved that often, and at each of its checkpoints.
+        training_threads: CPU threads of a trainer.
         vae_tiling: decode in tiles above this many pixels a side (0 = never); saves memory.
     """
 
@@ -53,8 +59,17 @@ class DiffusionSettings:
     switch_interval: float = 0.0005
     channels_last: bool | None = None
     vae_tiling: int = 1536
+    training_device: str = "auto"
+    training_pauses_serving: bool = False
+    training_save_seconds: float = 30.0
+    training_threads: int = 1
 
     @property
     def checkpoint_dir(self) -> Path:
         """Where checkpoints that this server builds lie."""
         return self.data_dir / "checkpoints"
+
+    @property
+    def training_dir(self) -> Path:
+        """Where trainers work; emptied by their server."""
+        return self.data_dir / "training"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 
 from generators.diffusion import loading, pictures, saving
+from generators.diffusion.asks import Ask
 from generators.diffusion.capacity import Curves
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.devices import discover
@@ -36,7 +37,13 @@ class Work:
         self.device = discover(device=settings.device, dtype=settings.dtype, threads=settings.threads)
         gpu = self.device.kind in ("cuda", "rocm")
         layout = settings.channels_last if settings.channels_last is not None else gpu
-        self.residents = Residents(shelf, self.device, limit=settings.max_resident, channels_last=layout)
+        self.residents = Residents(
+            shelf,
+            self.device,
+            limit=settings.max_resident,
+            channels_last=layout,
+            tile_beyond=settings.vae_tiling,
+        )
         most = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
         self._curves = Curves(most, settings.checkpoint_dir / "curves.json")
         self.forwards = 0
@@ -52,6 +59,12 @@ class Work:
         except Exception:  # noqa: BLE001 - the shelf remembers the reason, the first request gets it
             return
 
+    def free_memory(self) -> int | None:
+        """Any thread. Bytes free on the device now; None where it cannot tell."""
+        if self.device.kind not in ("cuda", "rocm"):
+            return None
+        return int(torch.cuda.mem_get_info(self.device.torch_name)[0])
+
     @torch.no_grad()
     def admit(self, run: Run) -> None:
         """Prepare thread. Load, encode, and take up where an earlier run stood."""
@@ -62,16 +75,21 @@ class Work:
             return
         run.tell(Phase.ENCODING)
         run.begun = time.monotonic()
-        try:
-            state = run.resident.family.encode(
-                run.resident.pipeline, run.ask, run.resident.wardrobe.attach(run.ask)
-            )
-        except ValueError as error:
-            raise BadAskError(str(error)) from error
+        state = self._encoded(run.resident, run.ask)
         if run.ask.latents is not None and saving.restore(state, run.ask.latents, run.ask.fingerprint):
             run.saved_step = state.index
         run.saved_time = time.monotonic()
         run.state = state
+
+    def _encoded(self, resident: Resident, ask: Ask) -> State:
+        try:
+            return resident.family.encode(resident.pipeline, ask, resident.wardrobe.attach(ask))
+        except ValueError as error:
+            raise BadAskError(str(error)) from error
+        except Exception as error:
+            if not out_of_memory(error) or not self.residents.make_room():
+                raise
+        return resident.family.encode(resident.pipeline, ask, resident.wardrobe.attach(ask))
 
     def cap(self, share: Hashable) -> int:
         """Denoise thread. Most rows of a forward of that kind (one that runs alone has no limit but its own)."""
@@ -199,7 +217,15 @@ class Work:
         run.tell(Phase.DECODING)
         if not bool(torch.isfinite(state.latents).all()):
             raise ArithmeticError("the numbers left the range of " + str(state.latents.dtype))
-        picture = resident.family.decode(resident.pipeline, state.latents, (state.width, state.height))
+        size = (state.width, state.height)
+        try:
+            picture = resident.family.decode(resident.pipeline, state.latents, size)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            self.residents.make_room()
+            loading.tile(resident.pipeline, max(size) // 2)
+            picture = resident.family.decode(resident.pipeline, state.latents, size)
 
         def pack() -> None:
             run.tell(Phase.SAVING)

@@ -1,0 +1,245 @@
+"""The training loop: a LoRA on a UNet's attention (Hu et al. 2021, arXiv 2106.09685), learned like DreamBooth.
+
+Every draw of a step depends on (seed, step) alone, so a training that goes on from a saved state learns what an
+unbroken one would have learned.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from generators.diffusion import loading, starter
+from generators.diffusion.catalog_entries import Checkpoint
+from generators.diffusion.devices import Device, discover
+from generators.diffusion.failures import BadAskError
+from generators.diffusion.trainer.judging import Encoder, held_out_loss
+from generators.diffusion.trainer.keeping import Record, adapter, load_state, save_state
+from generators.diffusion.trainer.lessons import Batch, joined, school
+from generators.diffusion.trainer.orders import TEMPLATE, Order
+
+NAME = "likeness"
+ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
+CONVOLUTIONS = ["conv1", "conv2"]
+SMALL_NETWORK = (
+    100_000_000  # parameters; below it attention alone holds no identity, so convolutions learn too
+)
+BATCH = 4
+SMALL_SIDE = 512  # above it a batch is learned row by row, for its memory
+CHECKPOINTS = 4
+DROPPED_CAPTIONS = 0.05
+WARM_UP = 20
+LONGEST_GRADIENT = 1.0
+REPORT_SECONDS = 0.1
+
+Say = Callable[..., None]
+
+
+def learn(order: Order, say: Say) -> None:
+    """Train to the end, saying every step, sample and saved state.
+
+    Raises:
+        BadAskError: it cannot be trained like that; the words are for the owner.
+    """
+    loading.quiet()
+    device = _device(order)
+    say("phase", phase="LOADING_MODEL")
+    pipeline = _pipeline(order, device)
+    say("phase", phase="ENCODING")
+    Training(order, pipeline, device, say).run()
+
+
+class Training:
+    """One training in its process."""
+
+    def __init__(self, order: Order, pipeline: Any, device: Device, say: Say) -> None:
+        from diffusers import DDPMScheduler
+
+        self._order = order
+        self._pipeline = pipeline
+        self._say = say
+        self._autocast = device.dtype == "bfloat16"
+        self._noises = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self._school = school(pipeline, order)
+        self._judge = Encoder(order, self._school) if order.judge else None
+        self._config = _dressed(pipeline.unet, order)
+        self._weights = {
+            name: value for name, value in pipeline.unet.named_parameters() if value.requires_grad
+        }
+        if device.kind != "cpu":
+            pipeline.unet.enable_gradient_checkpointing()
+        self._optimizer = torch.optim.AdamW(self._weights.values(), lr=order.learning_rate, weight_decay=1e-2)
+        self._record = load_state(order, self._optimizer, self._weights) if order.resume else Record()
+        self._saved = self._told = time.monotonic()
+
+    def run(self) -> None:
+        """From where it stands to the end."""
+        order, record = self._order, self._record
+        marks = {round(order.steps * part / CHECKPOINTS) for part in range(1, CHECKPOINTS + 1)} - {0}
+        while record.step < order.steps:
+            loss = self._step(record.step)
+            record.step += 1
+            record.losses = [*record.losses, loss][-20:]
+            self._report(sum(record.losses) / len(record.losses))
+            if record.step in marks:
+                self._checkpoint()
+            elif time.monotonic() - self._saved >= order.save_seconds:
+                self._save()
+        data = adapter(order, self._config, record.best, record)
+        order.path("adapter.safetensors").write_bytes(data)
+        by = "likeness" if self._judge else "held-out loss"
+        scores = [{"step": step, "score": round(score, 6)} for step, score in record.scores]
+        self._say("done", file="adapter.safetensors", step=record.best_step, judged_by=by, scores=scores)
+
+    def _step(self, number: int) -> float:
+        order = self._order
+        generator = torch.Generator("cpu").manual_seed((order.seed * 1_000_003 + number) % 2**63)
+        batch = self._drawn(generator)
+        noise = torch.randn(batch.latents.shape, generator=generator)
+        share = (torch.arange(len(batch)) + torch.rand(len(batch), generator=generator)) / len(batch)
+        share = share[torch.randperm(len(batch), generator=generator)]
+        for group in self._optimizer.param_groups:
+            group["lr"] = order.learning_rate * min(1.0, (number + 1) / WARM_UP)
+        self._pipeline.unet.train()
+        total = 0.0
+        rows = len(batch) if order.side <= SMALL_SIDE else 1
+        for first in range(0, len(batch), rows):
+            at = list(range(first, min(len(batch), first + rows)))
+            loss = self._losses(batch.rows(at), noise[at], share[at]).sum() / len(batch)
+            torch.autograd.backward(loss)
+            total += loss.item()
+        torch.nn.utils.clip_grad_norm_(self._weights.values(), LONGEST_GRADIENT)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if total != total or total == float("inf"):  # noqa: PLR0124 - the test for "not a number"
+            raise BadAskError(
+                f"The loss left the range of numbers at step {number + 1}: lower `learningRate`."
+            )
+        return total
+
+    def _drawn(self, generator: torch.Generator) -> Batch:
+        """Some of the pictures, now and then without their caption, and as many of the class."""
+        taught = self._school.taught
+        picks = torch.randperm(len(taught), generator=generator)[:BATCH].tolist()
+        own = self._school.own.rows([taught[pick] for pick in picks])
+        dropped = torch.rand(len(own), generator=generator) < DROPPED_CAPTIONS
+        own = own.but(dropped.to(own.latents.device), self._school.nothing)
+        if self._school.prior is None:
+            return own
+        others = torch.randint(len(self._school.prior), (len(own),), generator=generator).tolist()
+        return joined([own, self._school.prior.rows(others)])
+
+    def _losses(self, batch: Batch, noise: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """The squared error of each row's prediction; `share` 0..1 says how late in the noising it stands."""
+        latents = batch.latents
+        noise = noise.to(latents.device, latents.dtype)
+        last = self._noises.config.num_train_timesteps
+        timesteps = (share * last).long().clamp(0, last - 1).to(latents.device)
+        noisy = self._noises.add_noise(latents, noise, timesteps)
+        conditions = dict(batch.conditions)
+        text = conditions.pop("encoder_hidden_states")
+        with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._autocast):
+            predicted: torch.Tensor = self._pipeline.unet(
+                noisy, timesteps, text, added_cond_kwargs=conditions or None, return_dict=False
+            )[0]
+        wanted = self._target(latents, noise, timesteps)
+        errors: torch.Tensor = (predicted.float() - wanted.float()).square()
+        return errors.mean(dim=(1, 2, 3))
+
+    def _target(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        kind = self._noises.config.prediction_type
+        if kind == "v_prediction":
+            velocity: torch.Tensor = self._noises.get_velocity(latents, noise, timesteps)
+            return velocity
+        return latents if kind == "sample" else noise
+
+    def _report(self, loss: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= REPORT_SECONDS or self._record.step in (1, self._order.steps):
+            self._told = now
+            self._say("step", step=self._record.step, steps=self._order.steps, loss=loss)
+
+    def _checkpoint(self) -> None:
+        """A sample, a score, the weights if they are the best so far, and a saved state."""
+        picture = self._sample()
+        file = f"sample-{self._record.step}.webp"
+        picture.save(self._order.path(file), format="WEBP", quality=90)
+        self._pipeline.unet.eval()
+        loss = held_out_loss(self._losses, self._school, self._order.seed)
+        score = -loss if self._judge is None else self._judge.likeness(picture)
+        self._record.scores.append((self._record.step, score))
+        if self._record.best_step == self._record.step:
+            from peft.utils import get_peft_model_state_dict
+
+            found = get_peft_model_state_dict(self._pipeline.unet, adapter_name=NAME)
+            self._record.best = {name: value.detach().cpu().clone() for name, value in found.items()}
+        self._say("sample", file=file, step=self._record.step)
+        if self._record.step < self._order.steps:
+            self._save()
+
+    @torch.no_grad()
+    def _sample(self) -> Image.Image:
+        order = self._order
+        self._pipeline.unet.eval()
+        picture: Image.Image = self._pipeline(
+            prompt=TEMPLATE.format(name=order.name),
+            height=order.side,
+            width=order.side,
+            num_inference_steps=order.sample_steps,
+            guidance_scale=order.guidance,
+            generator=torch.Generator("cpu").manual_seed(order.seed % 2**63),
+        ).images[0]
+        return picture
+
+    def _save(self) -> None:
+        file = f"state-{self._record.step}.safetensors"
+        save_state(self._order, file, self._optimizer, self._weights, self._record)
+        self._saved = time.monotonic()
+        self._say("saved", file=file, step=self._record.step)
+
+
+def _device(order: Order) -> Device:
+    device = discover(device=order.device, dtype=order.dtype)
+    if device.kind == "cpu":
+        torch.set_num_threads(order.threads)
+    if device.dtype == "float16":  # gradients vanish in it
+        device = discover(device=order.device, dtype="float32")
+    return device
+
+
+def _pipeline(order: Order, device: Device) -> Any:
+    if order.starter:
+        starter.build(Path(order.source))
+    entry = Checkpoint(
+        key=order.base_model,
+        name=order.base_model,
+        source=order.source,
+        is_folder=not order.variant,
+        family=order.family,
+        variant=order.variant or None,
+    )
+    pipeline = loading.load(entry, Path(order.source), device, channels_last=False)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _dressed(unet: Any, order: Order) -> dict[str, Any]:
+    """Put a fresh adapter on the UNet, alpha equal to its rank; its configuration as the file tells it."""
+    from peft import LoraConfig
+
+    small = sum(value.numel() for value in unet.parameters()) < SMALL_NETWORK
+    torch.manual_seed(order.seed % 2**63)
+    config = LoraConfig(
+        r=order.rank,
+        lora_alpha=order.rank,
+        init_lora_weights="gaussian",
+        target_modules=ATTENTION + (CONVOLUTIONS if small else []),
+    )
+    unet.add_adapter(config, adapter_name=NAME)
+    for value in unet.parameters():
+        if value.requires_grad:
+            value.data = value.data.float()
+    return {"r": order.rank, "lora_alpha": order.rank, "target_modules": sorted(config.target_modules)}

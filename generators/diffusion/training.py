@@ -1,0 +1,260 @@
+"""LoRA training beside serving: a process for each training, its events, and its end. Imports no torch.
+
+The child lives on a pipe: when this process dies, however it dies, the child's input ends and it ends too. Its
+folder is the run's own, under a name that no other run ever has; what must outlive the run leaves it as a durable
+event, behind the task's fence. So a trainer that was given up can write nothing that anybody reads.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from generators.diffusion.catalog_entries import Checkpoint
+from generators.diffusion.checkpoints import STARTER_KEY, Shelf
+from generators.diffusion.engine import Engine
+from generators.diffusion.extras import ExtraKind
+from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.trainer.folders import own_folder, sweep
+from generators.diffusion.trainer.orders import TEMPLATE, Lesson, Order, called
+from generators.events import (
+    AdapterMade,
+    Event,
+    Failed,
+    FailureKind,
+    LatentsSaved,
+    Phase,
+    SampleMade,
+    Stepped,
+)
+from generators.generator import Known, Live
+from generators.spec import OpenFile, TrainingSpec
+
+log = structlog.get_logger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1));"
+    " from generators.diffusion.trainer.process import main; main()"
+)
+LONGEST_LINE = 2**20
+DYING_SECONDS = 5.0
+FEWEST, MOST = 3, 50
+SAMPLE_STEPS = 20
+PRIOR_FOR_EACH = 2
+MOST_PRIOR = 40
+GIB = 2**30
+
+
+class Trainings:
+    """All trainings of one server."""
+
+    def __init__(
+        self, settings: DiffusionSettings, shelf: Shelf, engine: Engine, open_file: OpenFile
+    ) -> None:
+        self._settings = settings
+        self._shelf = shelf
+        self._engine = engine
+        self._open_file = open_file
+
+    def start(self) -> None:
+        """Remove what killed servers have left."""
+        sweep(self._settings.training_dir)
+
+    async def run(self, spec: TrainingSpec, known: Known, live: Live) -> AsyncGenerator[Event, None]:
+        """Train; yields samples, saved states (`LatentsSaved`) and a final event."""
+        entry = self._shelf.get(spec.model)
+        state = self._shelf.availability(spec.model)
+        if entry is None or not state.available:
+            yield Failed(
+                kind=FailureKind.NO_CHECKPOINT, words=state.reason or f"{spec.model} is not available."
+            )
+            return
+        if not FEWEST <= len(spec.images) <= MOST:
+            words = f"A training takes {FEWEST} to {MOST} pictures; got {len(spec.images)}."
+            yield Failed(kind=FailureKind.BAD_REQUEST, words=words)
+            return
+        live.report(Stepped(phase=Phase.LOADING_MODEL))
+        with own_folder(self._settings.training_dir) as folder:
+            try:
+                order = await self._order(spec, entry, known, folder)
+            except FileNotFoundError:
+                words = "A training picture is no longer stored."
+                yield Failed(kind=FailureKind.BAD_REQUEST, words=words)
+                return
+            async with contextlib.aclosing(self._train(order, spec, live)) as events:
+                async for event in events:
+                    yield event
+
+    async def _train(self, order: Order, spec: TrainingSpec, live: Live) -> AsyncGenerator[Event, None]:
+        settings = self._settings
+        with self._engine.reserve(
+            exclusively=settings.training_pauses_serving, elsewhere=settings.training_device != "auto"
+        ) as reservation:
+            free = await asyncio.wrap_future(reservation.ready)
+            need = 0 if free is None else await asyncio.to_thread(needed, order)
+            if free is not None and free < need:
+                words = (
+                    f"This training needs about {need / GIB:.1f} GiB of the device's memory; "
+                    f"{free / GIB:.1f} GiB are free. Wait for running work, set TRAINING_PAUSES_SERVING, or set "
+                    "TRAINING_DEVICE to another device."
+                )
+                yield Failed(kind=FailureKind.OUT_OF_MEMORY, words=words, retryable=True)
+                return
+            async with contextlib.aclosing(_events(order, spec, live)) as events:
+                async for event in events:
+                    yield event
+
+    async def _order(self, spec: TrainingSpec, entry: Checkpoint, known: Known, folder: Path) -> Order:
+        name = called(spec.trigger, spec.class_prompt)
+        lessons = []
+        for number, image in enumerate(spec.images):
+            file = f"{number}.picture"
+            await asyncio.to_thread((folder / file).write_bytes, await self._open_file(image.file))
+            lessons.append(Lesson(file=file, caption=image.caption or TEMPLATE.format(name=name)))
+        resume = ""
+        if known.latents is not None:
+            resume = "resume.safetensors"
+            await asyncio.to_thread((folder / resume).write_bytes, known.latents.data)
+        settings = self._settings
+        device = settings.device if settings.training_device == "auto" else settings.training_device
+        prior = min(MOST_PRIOR, PRIOR_FOR_EACH * len(lessons)) if spec.prior_preservation else 0
+        judge = self._shelf.installed(ExtraKind.IP_ADAPTER, entry.family)
+        return Order(
+            folder=str(folder),
+            lock=str(settings.training_dir / f"{device.replace(':', '-')}.lock"),
+            source=str(self._shelf.folder(entry) or entry.source),
+            family=entry.family,
+            device=device,
+            dtype=settings.dtype,
+            lessons=tuple(lessons),
+            trigger=spec.trigger,
+            class_prompt=spec.class_prompt,
+            base_model=spec.model,
+            side=min(entry.native.width, entry.native.height),
+            rank=spec.rank,
+            steps=spec.steps,
+            learning_rate=spec.learning_rate,
+            seed=spec.seed,
+            sample_steps=min(SAMPLE_STEPS, entry.steps),
+            guidance=entry.guidance,
+            variant="" if entry.is_folder else entry.variant or "",
+            starter=entry.key == STARTER_KEY,
+            prior=prior,
+            threads=settings.training_threads,
+            resume=resume,
+            judge=str(judge[1] / judge[0].encoder) if judge is not None else "",
+            save_seconds=settings.training_save_seconds,
+        )
+
+
+def needed(order: Order) -> int:
+    """Bytes of device memory that a training takes, roughly: weights, adapter with its moments, activations.
+
+    Weights as they lie on disk, twice that where they are stored in half precision and may be widened; 6 GiB of
+    activations at 1024x1024 with gradient checkpointing, by area. A rule of thumb, not a measurement.
+    """
+    weights = sum(path.stat().st_size for path in Path(order.source).glob("*/*.safetensors"))
+    return int(weights * 1.5 + 6 * GIB * (order.side / 1024) ** 2)
+
+
+async def _events(order: Order, spec: TrainingSpec, live: Live) -> AsyncGenerator[Event, None]:
+    """Start the child, tell it the order, and turn what it says into events; it is gone when this ends."""
+    diary = order.path("log")
+    with diary.open("wb") as errors:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-B", "-c", PROGRAM, str(ROOT)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            cwd=order.folder,
+            start_new_session=True,  # Ctrl-C in a terminal is the server's business
+            limit=LONGEST_LINE,
+        )
+    try:
+        assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - both were asked for
+        child.stdin.write(order.line())
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end is told below
+            await child.stdin.drain()
+        while line := await child.stdout.readline():
+            event = await _understood(json.loads(line), order, spec, live)
+            if event is not None:
+                yield event
+            if isinstance(event, AdapterMade | Failed):
+                return
+        yield _died(await child.wait(), diary)
+    finally:
+        await asyncio.shield(_ended(child))
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    """Close its input, which ends it; make sure."""
+    if child.stdin is not None:
+        child.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    await asyncio.wait_for(child.wait(), DYING_SECONDS)
+
+
+async def _understood(told: dict[str, Any], order: Order, spec: TrainingSpec, live: Live) -> Event | None:
+    match told["event"]:
+        case "phase":
+            live.report(Stepped(phase=Phase(told["phase"])))
+        case "step":
+            live.report(
+                Stepped(phase=Phase.TRAINING, step=told["step"], steps=told["steps"], loss=told["loss"])
+            )
+        case "saved":
+            return LatentsSaved(data=await _taken(order, told["file"]), step=told["step"], steps=order.steps)
+        case "sample":
+            return SampleMade(
+                data=await _taken(order, told["file"]), media_type="image/webp", step=told["step"]
+            )
+        case "failed":
+            return Failed(kind=FailureKind(told["kind"]), words=told["words"])
+        case "done":
+            return AdapterMade(
+                data=await _taken(order, told["file"]),
+                rank=spec.rank,
+                model=spec.model,
+                parameters=_parameters(spec, told),
+            )
+        case other:
+            raise ValueError(f"The trainer said {other!r}.")
+    return None
+
+
+def _parameters(spec: TrainingSpec, told: dict[str, Any]) -> dict[str, Any]:
+    asked = {
+        "steps": spec.steps,
+        "learningRate": spec.learning_rate,
+        "priorPreservation": spec.prior_preservation,
+        "classPrompt": spec.class_prompt,
+        "seed": spec.seed,
+    }
+    return asked | {"chosenStep": told["step"], "judgedBy": told["judged_by"], "scores": told["scores"]}
+
+
+async def _taken(order: Order, file: str) -> bytes:
+    """A file that the child has left, once."""
+
+    def take() -> bytes:
+        data = order.path(file).read_bytes()
+        order.path(file).unlink()
+        return data
+
+    return await asyncio.to_thread(take)
+
+
+def _died(status: int, diary: Path) -> Failed:
+    """What an end without a word means: killed from outside, most often, and worth going on from where it stood."""
+    end = diary.read_bytes()[-2000:].decode(errors="replace")
+    log.warning("a trainer ended without a word", status=status, said=end)
+    words = f"The trainer's process ended by itself (status {status})."
+    if status < 0:
+        words = f"The trainer's process was killed (signal {-status}), most often for want of memory."
+    return Failed(kind=FailureKind.INTERNAL, words=words, retryable=True)

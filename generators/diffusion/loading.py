@@ -56,6 +56,18 @@ def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool
     return pipeline
 
 
+def tile(pipeline: Any, side: int) -> None:
+    """Let the VAE work in tiles on pictures with a side beyond that many pixels (0 = never); others stay whole."""
+    vae = pipeline.vae
+    if not hasattr(vae, "tile_latent_min_size"):
+        return
+    vae.disable_tiling()
+    if side:
+        vae.tile_sample_min_size = side
+        vae.tile_latent_min_size = max(1, side // pipeline.vae_scale_factor)
+        vae.enable_tiling()
+
+
 def _variant(entry: Checkpoint, folder: Path) -> str | None:
     """The name of the reduced files, where the folder holds nothing else or the entry asks for them."""
     for part in ("unet", "transformer"):

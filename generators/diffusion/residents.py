@@ -17,7 +17,7 @@ from generators.diffusion.devices import Device
 from generators.diffusion.failures import NoCheckpointError, NoRoomError, out_of_memory
 from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
-from generators.diffusion.loading import load
+from generators.diffusion.loading import load, tile
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -36,11 +36,15 @@ class Resident:
 class Residents:
     """The loaded checkpoints of one device."""
 
-    def __init__(self, shelf: Shelf, device: Device, *, limit: int, channels_last: bool) -> None:
+    def __init__(
+        self, shelf: Shelf, device: Device, *, limit: int, channels_last: bool, tile_beyond: int
+    ) -> None:
+        """`limit` checkpoints at once; `tile_beyond` pixels a side the VAE works in tiles (0 = never)."""
         self._shelf = shelf
         self._device = device
         self._limit = max(1, limit)
         self._channels_last = channels_last
+        self._tile_beyond = tile_beyond
         self._lock = threading.Lock()
         self._loaded: dict[str, Resident] = {}
 
@@ -104,6 +108,7 @@ class Residents:
             folder = self._shelf.folder(entry) or Path(entry.source)
             self._find_room(folder)
             pipeline = load(entry, folder, self._device, channels_last=self._channels_last)
+            tile(pipeline, self._tile_beyond)
         except NoRoomError:
             raise
         except Exception as error:

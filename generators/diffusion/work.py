@@ -226,6 +226,8 @@ class Work:
             self.residents.make_room()
             loading.tile(resident.pipeline, max(size) // 2)
             picture = resident.family.decode(resident.pipeline, state.latents, size)
+            loading.tile(resident.pipeline, self._settings.vae_tiling)
+            state.notes["decodedInTiles"] = True
 
         def pack() -> None:
             run.tell(Phase.SAVING)

@@ -208,6 +208,56 @@ def test_too_little_memory_is_met_with_smaller_forwards(
     assert sizes.count(4) == 1  # it learned
 
 
+def test_a_decode_short_of_memory_is_done_again_in_tiles(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from generators.diffusion.families.sd import StableDiffusion
+
+    whole = StableDiffusion.decode
+    tiled: list[bool] = []
+
+    def decode(self: Any, pipeline: Any, latents: Any, size: Any) -> Any:
+        tiled.append(pipeline.vae.use_tiling and pipeline.vae.tile_latent_min_size < latents.shape[-1])
+        if not tiled[-1]:
+            raise torch.OutOfMemoryError("out of memory")
+        return whole(self, pipeline, latents, size)
+
+    monkeypatch.setattr(StableDiffusion, "decode", decode)
+    made = tiny.send(engine, tiny.ask("tiny-sd")).made()
+    assert tiled == [False, True]
+    assert made.facts.parameters["decodedInTiles"] is True
+    assert (made.facts.width, made.facts.height) == (64, 64)
+
+
+def test_large_pictures_are_decoded_in_tiles_and_small_ones_whole(build: Build, sd_folder: Path) -> None:
+    tiling, whole = build(sd_folder, vae_tiling=64), build(sd_folder, vae_tiling=0)
+    small, large = tiny.ask("tiny-sd", exact=True), tiny.ask("tiny-sd", exact=True, width=128)
+    assert tiny.send(tiling, small).made().data == tiny.send(whole, small).made().data
+    assert tiny.send(tiling, large).made().data != tiny.send(whole, large).made().data
+
+
+def test_an_encode_short_of_memory_unloads_what_is_idle_and_goes_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from generators.diffusion.families.sdxl import StableDiffusionXL
+
+    tiny.send(engine, tiny.ask("tiny-sd")).made()
+    whole = StableDiffusionXL.encode
+
+    def encode(self: Any, *args: Any) -> Any:
+        if "tiny-sd" in engine.state().loaded:
+            raise torch.OutOfMemoryError("out of memory")
+        return whole(self, *args)
+
+    monkeypatch.setattr(StableDiffusionXL, "encode", encode)
+    tiny.send(engine, tiny.ask("tiny-sdxl")).made()
+    assert engine.state().loaded == ("tiny-sdxl",)
+
+
 def test_a_picture_that_never_fits_is_refused_with_the_reason(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.content import guard
 from app.database import OpenDatabase, open_database
 from app.metrics import Metrics
 from app.publishing import places
 from app.server_settings import ServerSettings
 from app.settings import Settings
 from executor.board import Board
+from executor.content.guard import Guard
 from executor.delivering import Delivering
 from executor.executor import Executor, Parts
 from executor.models import Models
@@ -22,6 +24,7 @@ from executor.progress import Progress, Sources
 from executor.settings import ExecutorSettings
 from executor.stock import Stock
 from generators.diffusion.generator import DiffusionGenerator
+from generators.diffusion.judging import ClipJudge, JudgeSettings
 from generators.diffusion.settings import DiffusionSettings
 from generators.generator import Generator
 from generators.hosted.generator import HostedGenerator
@@ -57,6 +60,7 @@ class Server:
     draining: asyncio.Event
     publish_to: str = "local"
     stock: Stock | None = None
+    guard: Guard = dataclasses.field(default_factory=Guard)
 
 
 @contextlib.asynccontextmanager
@@ -112,6 +116,9 @@ async def _assemble(
     stack.push_async_callback(wire.stop)
     chosen = settings.section(ExecutorSettings)
     where = places(settings)
+    guarded = guard(settings, models.generators)
+    judge = ClipJudge(settings.section(JudgeSettings))
+    stack.push_async_callback(judge.close)
     parts = Parts(
         db=opened.database,
         models=models,
@@ -122,6 +129,8 @@ async def _assemble(
         observer=metrics,
         chores={TaskKind.DELIVER: Delivering(opened.database, chosen)},
         places=where,
+        judge=judge,
+        guard=guarded,
     )
     return Server(
         settings=settings,
@@ -138,6 +147,7 @@ async def _assemble(
         draining=asyncio.Event(),
         publish_to=where.publish_to,
         stock=stock(opened.database, models),
+        guard=guarded,
     )
 
 

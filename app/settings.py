@@ -20,7 +20,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.graphql.settings import GraphQLSettings
 from app.server_settings import ServerSettings
+from executor.content.settings import ContentSettings
 from executor.settings import ExecutorSettings
+from generators.diffusion.judging import JudgeSettings
 from generators.diffusion.settings import DiffusionSettings
 from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedSettings
@@ -42,6 +44,8 @@ SECTIONS: tuple[type[Any], ...] = (
     ScriptedSettings,
     GraphQLSettings,
     AccountSettings,
+    ContentSettings,
+    JudgeSettings,
 )
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|_URL$")
 NOT_SETTINGS = frozenset({"data_dir"})  # declared by the store; other floors receive it

@@ -17,7 +17,8 @@ import structlog
 from executor.articles import Articles
 from executor.board import Board
 from executor.chores import Chore
-from executor.finishing import Finisher, Render
+from executor.content.guard import Guard
+from executor.finishing import Finisher, Means, Render
 from executor.flushing import Flusher
 from executor.janitor import Janitor
 from executor.lanes import Lanes
@@ -30,6 +31,7 @@ from executor.rewriting import Rewriter
 from executor.runner import Runner
 from executor.settings import ExecutorSettings
 from generators.generator import RELEASED
+from generators.judge import Judge
 from store.database.sessions import Database, settled
 from store.database.tables import JobKind, TaskKind
 from store.events import Broadcast, Slot, Topic
@@ -57,6 +59,8 @@ class Parts:
     observer: Observer = dataclasses.field(default_factory=Silent)
     chores: Mapping[TaskKind, Chore] = dataclasses.field(default_factory=dict)
     places: Places = dataclasses.field(default_factory=Places)
+    judge: Judge | None = None
+    guard: Guard = dataclasses.field(default_factory=Guard)
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 
 
@@ -79,9 +83,19 @@ class Executor:
             db=parts.db,
             vault=parts.vault,
             board=parts.board,
-            finisher=Finisher(parts.vault, parts.models, parts.render, parts.places),
+            finisher=Finisher(
+                Means(
+                    vault=parts.vault,
+                    models=parts.models,
+                    render=parts.render,
+                    places=parts.places,
+                    judge=parts.judge,
+                    guard=parts.guard,
+                )
+            ),
             max_tries=settings.max_tries,
             randomness=parts.randomness,
+            guard=parts.guard,
             ends={JobKind.IMAGE: Rewriter(parts.models).end, JobKind.ARTICLE: Articles(parts.models).end},
         )
         publishing = Publishing(parts.db, parts.vault, parts.places)

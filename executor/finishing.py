@@ -1,6 +1,7 @@
 """The end of a picture's making: marked, looked at, kept, and its variant a DRAFT."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -8,14 +9,16 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.approving import approve_if_good
+from executor.content.guard import Guard
 from executor.models import Models
 from executor.publishing import PUBLISHABLE, Places
 from generators.catalog import Provider
 from generators.events import ImageMade
+from generators.judge import Judge, Verdict
 from generators.spec import Conditioning, ConditioningKind
-from store import posts, publications
-from store.base_image import settle
+from store import publications
 from store.database.tables import ImageSource, Variant, VariantPurpose, VariantStatus
+from store.drafts import take_in
 from store.files.containers import MediaType
 from store.files.marking import Facts, mark
 from store.files.renditions import Renditions
@@ -29,16 +32,61 @@ _SHOWN = ("prompt", "negative_prompt", "width", "height", "seed", "guidance", "d
 _NAMES = {"negative_prompt": "negativePrompt"}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Means:
+    """What pictures are finished with. `render` makes the quick looks (`Decoder.render` in the server)."""
+
+    vault: Vault
+    models: Models
+    render: Render
+    places: Places = dataclasses.field(default_factory=Places)
+    judge: Judge | None = None
+    guard: Guard = dataclasses.field(default_factory=Guard)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A picture whose bytes are kept. Without a verdict its quality could not be measured.
+
+    Without a `held_reason` nobody need look at it first.
+    """
+
+    picture: Picture
+    verdict: Verdict | None = None
+    held_reason: str | None = None
+
+    def quality(self, variant: Variant) -> float | None:
+        """0..1, as what the picture is for."""
+        return (
+            None if self.verdict is None else self.verdict.quality(of_subject=variant.subject_id is not None)
+        )
+
+
 class Finisher:
-    """Keeps finished pictures. `render` makes the quick looks (`Decoder.render` in the server)."""
+    """Keeps finished pictures."""
 
-    def __init__(self, vault: Vault, models: Models, render: Render, places: Places | None = None) -> None:
-        self._vault = vault
-        self._models = models
-        self._render = render
-        self._places = places or Places()
+    def __init__(self, means: Means) -> None:
+        self._vault = means.vault
+        self._models = means.models
+        self._render = means.render
+        self._places = means.places
+        self._judge = means.judge
+        self._guard = means.guard
 
-    async def prepare(self, event: ImageMade, claim: Claim) -> Picture:
+    async def prepare(self, event: ImageMade, claim: Claim) -> Ready:
+        """Judge a finished picture and put it into the vault, with its mark and its quick looks."""
+        words = [claim.spec.get("prompt"), claim.spec.get("negative_prompt")]
+        reason = await self._guard.reason_to_hold(words, event.data, event.media_type)
+        return dataclasses.replace(await self._judged(event, claim), held_reason=reason)
+
+    async def _judged(self, event: ImageMade, claim: Claim) -> Ready:
+        picture = await self._store(event, claim)
+        if self._judge is None or self._source(event.facts.model) is ImageSource.STOCK:
+            return Ready(picture=picture)
+        prompt = str(claim.spec.get("prompt") or "")
+        return Ready(picture=picture, verdict=await self._judge.judge(event.data, prompt))
+
+    async def _store(self, event: ImageMade, claim: Claim) -> Picture:
         """Mark the picture "made by AI" unless a photographer made it, make its quick looks, put all into the vault."""
         media_type = MediaType(event.media_type)
         if self._source(event.facts.model) is ImageSource.STOCK:
@@ -53,21 +101,21 @@ class Finisher:
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
         return await store_bytes(self._vault, marked, media_type, await self._render(marked))
 
-    async def keep(self, session: AsyncSession, held: Held, event: ImageMade, picture: Picture) -> Variant:
+    async def keep(self, session: AsyncSession, held: Held, event: ImageMade, ready: Ready) -> Variant:
         """Write the rows: file, variant, task, job, subject or post; the picture's row."""
-        variant = held.variant
+        variant, picture = held.variant, ready.picture
         if variant is None:
             raise ValueError("A picture was made for a task without a variant.")
         file = await keep_picture(session, variant.owner_id, picture)
         variant.file_id = file.id
         self._describe(variant, event, held.task.spec)
         variant.width, variant.height = picture.width, picture.height
-        variant.status = VariantStatus.DRAFT
+        variant.quality = ready.quality(variant)
+        variant.held_reason = ready.held_reason
+        variant.status = VariantStatus.DRAFT if ready.held_reason is None else VariantStatus.HELD
         variant.finished_at = await session.scalar(select(func.clock()))
-        if variant.purpose is VariantPurpose.BASE_IMAGE and variant.subject_id is not None:
-            await settle(session, variant.subject_id)
-        if variant.post_id is not None:
-            await posts.drawn(session, variant.post_id)
+        if variant.status is VariantStatus.DRAFT:
+            await take_in(session, variant)
         await approve_if_good(session, held)
         await self._publish_at_once(session, held, variant)
         await finish(session, held)
@@ -75,8 +123,9 @@ class Finisher:
             self._models.measured(event.facts.model, event.facts.duration_ms / 1000)
         return variant
 
-    async def copy(self, variant: Variant, picture: Picture) -> None:
+    async def copy(self, variant: Variant, ready: Ready) -> None:
         """After the commit: a copy under the traceable name, for people."""
+        picture = ready.picture
         if not self._vault.exists(picture.stored.sha256):  # published and let go of by now
             return
         path = self._vault.path(picture.stored.sha256)

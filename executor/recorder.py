@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.board import Board
 from executor.chores import Write
-from executor.finishing import Finisher
+from executor.content.guard import Guard
+from executor.finishing import Finisher, Ready
 from executor.patience import persistently
 from executor.rewriting import EndOfText
 from generators.events import (
@@ -38,7 +39,7 @@ from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import CallState, JobKind, ProviderCall, Task, Variant
 from store.files.vault import Vault
-from store.pictures import BytesGone, Picture
+from store.pictures import BytesGone
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
@@ -163,6 +164,12 @@ class Recorder:
         self._text = text
 
     async def _end_text(self, event: TextMade) -> None:
+        found = self._tools.guard.refuses(self._text)
+        if found is not None:
+            words = f"The text model's words are not kept: {found.sentence}"
+            await self._fail(Failed(kind=FailureKind.REJECTED_CONTENT, words=words))
+            return
+
         async def write(session: AsyncSession, held: Held) -> None:
             end = self._tools.ends.get(held.job.kind) if held.job is not None else None
             await (finish(session, held) if end is None else end(session, held, event))
@@ -174,15 +181,15 @@ class Recorder:
         finisher = self._tools.finisher
         kept: list[Variant] = []
         while self.outcome is None:
-            picture = await finisher.prepare(event, self._claim)
+            ready = await finisher.prepare(event, self._claim)
 
-            async def keep(session: AsyncSession, held: Held, picture: Picture = picture) -> None:
-                kept[:] = [await finisher.keep(session, held, event, picture)]
+            async def keep(session: AsyncSession, held: Held, ready: Ready = ready) -> None:
+                kept[:] = [await finisher.keep(session, held, event, ready)]
 
             with contextlib.suppress(BytesGone):  # deleted with somebody's last row just now: stored anew
                 await self._write(keep)
                 self.outcome = "SUCCEEDED"
-                await finisher.copy(kept[0], picture)
+                await finisher.copy(kept[0], ready)
 
     async def _fail(self, event: Failed) -> None:
         failure = Failure(
@@ -213,6 +220,7 @@ class Tools:
     max_tries: int = 5
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
     ends: Mapping[JobKind, EndOfText] = dataclasses.field(default_factory=dict)
+    guard: Guard = dataclasses.field(default_factory=Guard)
 
 
 async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:

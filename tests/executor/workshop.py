@@ -22,6 +22,7 @@ from executor.settings import ExecutorSettings
 from executor.specs import kind_of, to_json
 from executor.states import JobState
 from generators.generator import Generator
+from generators.judge import Judge
 from generators.scripted import KEY, ScriptedGenerator, ScriptedSettings
 from generators.spec import ImageSpec, Spec, TextSpec
 from store.database.ids import new_id
@@ -71,7 +72,12 @@ class Workshop:
 
 
 def build(
-    db: Database, folder: Path, *generators: Generator, observer: Observer | None = None, **settings: Any
+    db: Database,
+    folder: Path,
+    *generators: Generator,
+    observer: Observer | None = None,
+    judge: Judge | None = None,
+    **settings: Any,
 ) -> Workshop:
     """A server that has not been started. Without generators: the scripted one, 2 ms a step."""
     chosen = ExecutorSettings(**{**QUICK, **settings})
@@ -89,6 +95,7 @@ def build(
             board=board,
             render=quick_looks,
             observer=observer,
+            judge=judge,
         ),
         chosen,
     )

@@ -39,7 +39,7 @@ async def test_absent_fields_stay_and_null_clears(api: Api) -> None:
         "personality": None,
     }
     assert updated > created
-    assert len(statements) == 3
+    assert len(statements) == 2
 
 
 async def test_one_of_the_two_looks_can_be_cleared_but_not_both(api: Api) -> None:

@@ -81,7 +81,7 @@ async def test_upload_becomes_the_newest_draft(api: Api, tmp_path: Path) -> None
         "perceptualHash": file.perceptual_hash,
         "provenance": {"madeByAi": False, "digitalSourceType": None, "software": None},
     }
-    assert len(statements) == 12
+    assert len(statements) == 11
 
 
 @pytest.mark.parametrize(("kind", "ending"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])

@@ -6,7 +6,7 @@ import enum
 import uuid
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, Enum, MetaData, Numeric, String, Uuid, func
+from sqlalchemy import BigInteger, DateTime, Enum, FetchedValue, MetaData, Numeric, String, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -21,9 +21,16 @@ NAMES = {
 }
 
 Key = Annotated[uuid.UUID, mapped_column(Uuid, primary_key=True, default=new_id)]
-Instant = Annotated[datetime.datetime, mapped_column(DateTime(timezone=True))]
+# FetchedValue: the database may say what it is (`row.approved_at = func.clock()`), so it is returned with the write.
+Instant = Annotated[
+    datetime.datetime,
+    mapped_column(DateTime(timezone=True), server_default=FetchedValue(), server_onupdate=FetchedValue()),
+]
 Created = Annotated[
-    datetime.datetime, mapped_column(DateTime(timezone=True), server_default=func.clock(), nullable=False)
+    datetime.datetime,
+    mapped_column(
+        DateTime(timezone=True), server_default=func.clock(), server_onupdate=FetchedValue(), nullable=False
+    ),
 ]
 Money = Annotated[decimal.Decimal, mapped_column(Numeric(12, 6))]
 Big = Annotated[int, mapped_column(BigInteger)]

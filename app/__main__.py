@@ -1,4 +1,4 @@
-"""`python -m app`: serve, migrate, models, keys, doctor, and the two that write what the repository keeps."""
+"""`python -m app`: serve, migrate, models, keys, retention, doctor, and the two that write what the repository keeps."""
 
 import argparse
 import importlib
@@ -37,6 +37,11 @@ def _parser() -> argparse.ArgumentParser:
         "--live", action="store_true", help="make one cheap real call to every configured provider"
     )
     _with_settings(doctor)
+    retention = commands.add_parser(
+        "retention", help="remove undecided pictures that are older than RETENTION_DAYS"
+    )
+    retention.add_argument("--dry-run", action="store_true", help="only list what would go")
+    _with_settings(retention)
     _models(commands.add_parser("models", help="list models, or pull a checkpoint"))
     _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
     for name, meaning in (("sdl", "write schema/schema.graphql"), ("docs", "write docs/settings.md")):

@@ -21,6 +21,7 @@ from executor.delivering import Delivering
 from executor.executor import Executor, Parts
 from executor.models import Models
 from executor.progress import Progress, Sources
+from executor.retention import Retention
 from executor.settings import ExecutorSettings
 from executor.stock import Stock
 from generators.diffusion.generator import DiffusionGenerator
@@ -37,6 +38,7 @@ from store.database.tables import Secret, TaskKind
 from store.events import Broadcast
 from store.files.decoder import Decoder, DecoderLimits
 from store.files.vault import FileMissing, Vault
+from store.publishing_settings import PublishingSettings
 from store.settings import StoreSettings
 from store.wire import Wire
 
@@ -80,6 +82,10 @@ async def open_server(settings: Settings) -> AsyncIterator[Server]:
             await generator.start()
         await server.executor.start(exclusive=server.exclusive)
         stack.push_async_callback(server.executor.stop)
+        days = settings.section(PublishingSettings).retention_days
+        retention = Retention(server.database, server.files.vault, server.files.copies, days)
+        sweeping = asyncio.create_task(retention.work(), name="retention")
+        stack.push_async_callback(_ended, sweeping)
         yield server
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from store.database.sessions import Database
 from store.database.tables import Job, LedgerEntry, Limits, Post, Task
-from tests.client import Api, key, refused
+from tests.client import Api, refused
 from tests.operations import posts, steps
 from tests.operations.writers import deltas, writing
 from tests.peers import pexels
@@ -441,4 +441,3 @@ async def test_post_that_says_nothing_needs_a_prompt(api: Api) -> None:
     assert refused(await bob.do(REGENERATE, postId=post))[::2] == ("NOT_FOUND", ["postId"])
     async with api.shop.db.session() as session:
         assert await session.scalar(select(func.count()).select_from(Job)) == 0
-    assert key(post)

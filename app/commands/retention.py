@@ -28,11 +28,11 @@ async def _run(settings: Settings, *, dry: bool) -> int:
     async with open_database(settings, beside=True) as opened:
         retention = Retention(opened.database, vault, places(settings).copies, days)
         if not dry:
-            print(f"{await retention.sweep()} pictures were removed.")
+            print(f"Removed: {await retention.sweep()}.")
             return 0
         due = await retention.due()
     for one in due:
         print(f"{one.finished_at:%Y-%m-%d %H:%M}  {one.size:>10,} bytes  {one.name}  ({one.variant_id})")
     total = sum(one.size for one in due)
-    print(f"{len(due)} pictures would go, {total:,} bytes. `keepVariant` exempts one.")
+    print(f"Would go: {len(due)}, {total:,} bytes. `keepVariant` exempts a picture.")
     return 0

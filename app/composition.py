@@ -95,6 +95,7 @@ class Joints:
             broadcast=server.broadcast,
             publish_to=server.publish_to,
             stock=server.stock,
+            guard=server.guard,
         )
 
     async def watch_job(self, viewer: Viewer, job_id: str) -> Snapshots | None:

@@ -78,6 +78,11 @@ class Runner:
             await settled(recorder.record(Failed(kind=FailureKind.NO_CHECKPOINT, words=words)))
             return
         spec = from_json(claim.kind, claim.spec)
+        found = self._tools.guard.refuses(claim.spec.get("prompt"))
+        if found is not None:
+            words = f"Not made: {found.sentence}"
+            await settled(recorder.record(Failed(kind=FailureKind.REJECTED_CONTENT, words=words)))
+            return
         events = generator.run(spec, known, live)
         try:
             async for event in events:

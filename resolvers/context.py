@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry import Maybe, Parent, Some
 from strawberry.dataloader import DataLoader
 
+from executor.content.guard import Guard
 from executor.models import Models
 from executor.progress import Progress
 from executor.stock import Stock
@@ -23,7 +24,7 @@ from resolvers.access import FileAccess
 from resolvers.account_settings import AccountSettings
 from resolvers.identity import Viewer
 from store.database.sessions import Database
-from store.database.tables import Table
+from store.database.tables import File, Table
 from store.events import Broadcast
 
 __all__ = ["Context", "Info", "Maybe", "Parent", "Some"]
@@ -46,6 +47,7 @@ class Context:
     publish_to: str = "local"
     stock: Stock | None = None
     accounts: AccountSettings = dataclasses.field(default_factory=AccountSettings)
+    guard: Guard = dataclasses.field(default_factory=Guard)
     _loaders: dict[object, DataLoader[Any, Any]] = dataclasses.field(default_factory=dict, repr=False)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -57,7 +59,10 @@ class Context:
         return self.db.begin()
 
     def load(self, table: type[Row], key: uuid.UUID | None) -> Awaitable[Row | None]:
-        """The row with that id, together with all others that are asked for in the same tick."""
+        """The row with that id, together with all others that are asked for in the same tick.
+
+        None for somebody else's, so that nothing is reached through a picture that a reviewer sees; but its file is.
+        """
         return self.batched(table, lambda keys: self._rows(table, keys)).load(key)
 
     def batched(
@@ -76,9 +81,11 @@ class Context:
         wanted = {key for key in keys if key is not None}
         if not wanted:
             return [None for _ in keys]
-        identity = table.__mapper__.primary_key[0]
+        statement = select(table).where(table.__mapper__.primary_key[0].in_(wanted))
+        if "owner_id" in table.__mapper__.columns and table is not File:
+            statement = statement.where(table.__mapper__.columns["owner_id"] == self.viewer.user_id)
         async with self.reading() as session:
-            rows = (await session.scalars(select(table).where(identity.in_(wanted)))).all()
+            rows = (await session.scalars(statement)).all()
         found = {row.id: row for row in rows}  # type: ignore[attr-defined]  # every table that is loaded has an id
         return [found.get(key) for key in keys]
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from resolvers.account_settings import AccountSettings
 from resolvers.context import Info, Parent
+from resolvers.identity import Scope
 from resolvers.refused import Refused, UserErrorCode
 from store import ledger
 from store.database.tables import Limits, User
@@ -53,6 +54,12 @@ def refusal(exceeded: Exceeded) -> Refused:
         f"{_plain(exceeded.limit)} left. The limit renews on {when}."
     )
     return Refused(UserErrorCode.QUOTA_EXCEEDED, words)
+
+
+def email_of(user: Parent[User], info: Info) -> str | None:
+    """Where the user can be reached; None for somebody else's, except for who administers accounts."""
+    viewer = info.context.viewer
+    return user.email if user.id == viewer.user_id or viewer.may(Scope.ADMIN) else None
 
 
 async def usage_of(user: Parent[User], info: Info) -> UsageNow | None:

@@ -11,17 +11,18 @@ from generators.catalog import Model
 from generators.events import FailureKind
 from generators.spec import ConditioningKind
 from resolvers.context import Info, Parent
-from resolvers.identity import Viewer
+from resolvers.identity import Scope, Viewer
 from resolvers.inputs import VariantFilter
 from resolvers.paging import Listing, Order
 from resolvers.visible import visible
-from store.database.tables import File, ImageSource, Job, Subject, Variant
+from store.database.tables import File, ImageSource, Job, Subject, Variant, VariantStatus
 from store.files.marking import SourceType
 from store.files.vault import FileMissing
 from store.naming import traceable_name
 
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOFTWARE = "Likeness"
+UNSEEN = frozenset({VariantStatus.HELD, VariantStatus.BLOCKED})
 
 
 class ThumbnailSize(enum.Enum):
@@ -221,6 +222,9 @@ def _newest_first(statement: Select[Variant]) -> Listing[Variant]:
 
 
 async def _file(variant: Variant, info: Info) -> File | None:
+    """Its file; None while it is not made, and for all but reviewers while it is held or blocked."""
+    if variant.status in UNSEEN and not info.context.viewer.may(Scope.REVIEW):
+        return None
     return await info.context.load(File, variant.file_id)
 
 

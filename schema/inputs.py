@@ -1,6 +1,7 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
 from resolvers import (
+    bulk_inputs,
     character_inputs,
     decisions_inputs,
     dice_inputs,
@@ -10,6 +11,7 @@ from resolvers import (
     people_inputs,
     post_image_inputs,
     posts_inputs,
+    review_inputs,
     texts_inputs,
     webhook_inputs,
 )
@@ -47,6 +49,8 @@ INPUTS = tuple(
         post_image_inputs.UpdatePostImageInput,
         post_image_inputs.ReorderPostImagesInput,
         dice_inputs.RollDiceInput,
+        review_inputs.ReleaseVariantInput,
+        review_inputs.BlockVariantInput,
         posts_inputs.PostOrder,
         posts_inputs.PostFilter,
         posts_inputs.CreatePostInput,
@@ -76,5 +80,9 @@ INPUTS = tuple(
         images_inputs.DeletePresetInput,
         texts_inputs.SuggestPromptsInput,
         texts_inputs.AnalyzeReferencesInput,
+        bulk_inputs.RejectVariantsInput,
+        bulk_inputs.FavoriteVariantsInput,
+        bulk_inputs.PublishVariantsInput,
+        bulk_inputs.DeleteVariantsInput,
     )
 )

@@ -7,6 +7,7 @@ import resolvers.generating
 import resolvers.jobs
 import resolvers.subjects
 from schema.accounts import AccountMutations
+from schema.bulk import BulkMutations
 from schema.characters import CharacterMutations
 from schema.games import GameMutations
 from schema.image_mutations import ImageMutations
@@ -14,6 +15,7 @@ from schema.jobs import Job
 from schema.mutations import mutation
 from schema.play import PlayMutations
 from schema.post_mutations import PostMutations
+from schema.review import ReviewMutations
 from schema.subjects import Persona, Subject
 from schema.variants import Variant
 from schema.webhooks import WebhookMutations
@@ -31,7 +33,9 @@ class Mutation(
     CharacterMutations,
     GameMutations,
     PlayMutations,
+    ReviewMutations,
     PostMutations,
+    BulkMutations,
 ):
     """One line a field: who does it, what it says, what comes back."""
 

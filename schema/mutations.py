@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from resolvers.answering import answered
 from resolvers.checks import check
+from resolvers.content import allowed
 from resolvers.context import Info
 from resolvers.identity import Scope
 from resolvers.refused import Refused, UserErrorCode
@@ -28,8 +29,13 @@ class UserError:
     field: list[str] | None = shown("The path into the input; null when it is about the request as a whole.")
 
 
+def told(refusal: Refused) -> UserError:
+    """The refusal as clients see it."""
+    return UserError(code=refusal.reason, message=refusal.message, field=list(refusal.field) or None)
+
+
 class Answers(FieldExtension):
-    """Checks the scope, the texts and the ids of the input, and makes a payload of what comes back."""
+    """Checks the scope, the ids, the texts and their content, and makes a payload of what comes back."""
 
     def __init__(self, payload: type, nouns: tuple[str, ...], scope: Scope) -> None:
         self._payload = payload
@@ -44,7 +50,9 @@ class Answers(FieldExtension):
         return answered(
             info.context,
             self._scope,
-            lambda: next_(source, info, asked=_checked(kwargs["asked"])),
+            lambda: allowed(
+                info.context, _checked(kwargs["asked"]), lambda ready: next_(source, info, asked=ready)
+            ),
             show=self._show,
             refuse=self._refuse,
         )
@@ -55,8 +63,7 @@ class Answers(FieldExtension):
         return self._payload(user_errors=[], **{noun: getattr(made, noun) for noun in self._nouns})
 
     def _refuse(self, refusal: Refused) -> Any:
-        error = UserError(code=refusal.reason, message=refusal.message, field=list(refusal.field) or None)
-        return self._payload(user_errors=[error], **dict.fromkeys(self._nouns))
+        return self._payload(user_errors=[told(refusal)], **dict.fromkeys(self._nouns))
 
 
 def _checked(asked: Any) -> Any:

@@ -30,7 +30,11 @@ class User(Node):
     """One account; everything belongs to a user."""
 
     handle: str = shown("The name by which the account is known here.")
-    email: str | None = shown("Where the user can be reached.")
+    email = related(
+        resolvers.limits.email_of,
+        str | None,
+        "Where the user can be reached; null for somebody else's, unless you administer accounts.",
+    )
     role: tables.Role = shown("What the user may do.")
     usage = related(
         resolvers.limits.usage_of, Usage | None, "What the account has used up; null for somebody else's."

@@ -24,6 +24,7 @@ from schema.nodes import Node
 from schema.people import User
 from schema.post_queries import PostQueries
 from schema.publish import related
+from schema.review import ReviewQueries
 from schema.subjects import Persona
 from schema.variants import Variant
 from schema.webhooks import WebhookEndpoint
@@ -40,7 +41,7 @@ def nodes(info: Info, ids: list[GlobalId]) -> Awaitable[Any]:
 
 
 @strawberry.type(description="Everything that can be asked; nobody sees what is somebody else's.")
-class Query(ImageQueries, PostQueries, GameQueries):
+class Query(ImageQueries, PostQueries, GameQueries, ReviewQueries):
     """One line a field: what it is called, who answers it, what it says."""
 
     node = related(

@@ -134,6 +134,7 @@ class Api:
             render=workshop.quick_looks,
             chores=self.chores,
             places=self.places,
+            judge=self.shop.judge,
         )
         executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
         async with workshop.started(dataclasses.replace(shop, executor=executor)):

@@ -156,6 +156,7 @@ class Variant(Table):
             "id",
             postgresql_where=text("status = 'DRAFT' AND purpose <> 'BASE_IMAGE' AND NOT keep"),
         ),
+        Index("ix_variants_held", "created_at", "id", postgresql_where=text("status = 'HELD'")),
         Index(
             "uq_variants_base_image_version",
             "subject_id",

@@ -1,0 +1,80 @@
+"""What may be said and shown here: the operator's rules, and a provider's moderation where one is asked.
+
+Rules refuse texts and hold pictures; moderation holds pictures only. Every hold explains itself. Knows no rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import structlog
+
+from executor.content.rules import Action, Finding, Rules
+
+log = structlog.get_logger(__name__)
+WAITS = "Waits for a reviewer: "
+
+
+class Moderation(Protocol):
+    """Somebody who looks at texts and pictures for us."""
+
+    name: str
+
+    async def flagged(self, text: str, picture: bytes, media_type: str) -> Sequence[str]:
+        """The categories that are flagged, worst first; none = nothing is.
+
+        Raises:
+            ModerationUnavailable: it could not be asked.
+        """
+        ...
+
+
+class ModerationUnavailable(Exception):  # noqa: N818 -- reads as what happened
+    """Moderation could not be asked; the words say why."""
+
+
+class Guard:
+    """Goes by the rules, and asks moderation about pictures. Without either, everything is let through."""
+
+    def __init__(self, rules: Rules | None = None, moderation: Moderation | None = None) -> None:
+        self.rules = rules or Rules()
+        self._moderation = moderation
+
+    def refuses(self, *texts: str | None) -> Finding | None:
+        """The first rule that refuses one of the texts."""
+        found = self._first(texts)
+        return found if found is not None and found.action is Action.REFUSE else None
+
+    def finds(self, text: str) -> Finding | None:
+        """The first rule that refuses the text, else one that holds it."""
+        return self.rules.find(text)
+
+    async def reason_to_hold(
+        self, texts: Sequence[str | None], picture: bytes, media_type: str
+    ) -> str | None:
+        """Why a finished picture made with those texts must wait for a reviewer; None = it need not.
+
+        Moderation that cannot be asked is a reason: what cannot be checked is not let through unseen.
+        """
+        found = self._first(texts)
+        if found is not None:
+            return WAITS + found.sentence
+        if self._moderation is None:
+            return None
+        words = "\n".join(text for text in texts if text)
+        try:
+            flagged = await self._moderation.flagged(words, picture, media_type)
+        except ModerationUnavailable as error:
+            log.warning("moderation could not be asked", moderation=self._moderation.name, words=str(error))
+            return f"{WAITS}{self._moderation.name}'s moderation could not be asked. {error}"
+        if not flagged:
+            return None
+        return f"{WAITS}{self._moderation.name}'s moderation flagged {', '.join(flagged)}."
+
+    def _first(self, texts: Iterable[str | None]) -> Finding | None:
+        held = None
+        for text in texts:
+            found = self.rules.find(text) if text else None
+            if found is not None and found.action is Action.REFUSE:
+                return found
+            held = held or found
+        return held

@@ -23,6 +23,7 @@ from app.metrics import Metrics
 from app.server import Server, stock
 from app.settings import Settings
 from executor.chores import Chore
+from executor.content.guard import Guard
 from executor.executor import Executor, Parts
 from executor.publishing import Places
 from executor.settings import ExecutorSettings
@@ -134,7 +135,8 @@ class Api:
             render=workshop.quick_looks,
             chores=self.chores,
             places=self.places,
-            judge=self.shop.judge,
+            guard=self.server.guard,
+            judge=shop.judge,
         )
         executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
         async with workshop.started(dataclasses.replace(shop, executor=executor)):
@@ -164,7 +166,9 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def serving(db: Database, folder: Path, *generators: Generator, **settings: Any) -> AsyncIterator[Api]:
+async def serving(
+    db: Database, folder: Path, *generators: Generator, guard: Guard | None = None, **settings: Any
+) -> AsyncIterator[Api]:
     """The application on that database. Without generators: the scripted one."""
     shop = workshop.build(db, folder, *generators, **settings)
     decoder = Decoder()
@@ -183,6 +187,7 @@ async def serving(db: Database, folder: Path, *generators: Generator, **settings
         metrics=Metrics(),
         draining=asyncio.Event(),
         stock=stock(db, shop.models),
+        guard=guard or Guard(),
     )
     owner = await local_owner(db)
     app = application(web(server, Doors(db, owner)))

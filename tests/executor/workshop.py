@@ -69,6 +69,7 @@ class Workshop:
     vault: Vault
     executor: Executor
     progress: Progress
+    judge: Judge | None = None
 
 
 def build(
@@ -100,7 +101,7 @@ def build(
         chosen,
     )
     progress = Progress(Sources(db=db, broadcast=broadcast, board=board, models=models), chosen)
-    return Workshop(db, broadcast, board, models, vault, executor, progress)
+    return Workshop(db, broadcast, board, models, vault, executor, progress, judge)
 
 
 def scripted(**settings: Any) -> ScriptedGenerator:

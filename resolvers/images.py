@@ -1,5 +1,6 @@
 """Having pictures made: `generateImages`, what it would cost, and the chain of jobs that go on from one another."""
 
+import dataclasses
 import uuid
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generators.spec import TextSpec
-from resolvers import audit, idempotency, planning, prompts, texts, wishes
+from resolvers import audit, characters, idempotency, planning, prompts, texts, wishes
 from resolvers.context import Context, Info, Parent
 from resolvers.idempotency import Asked
 from resolvers.images_inputs import GenerateImagesInput
@@ -33,7 +34,7 @@ async def generate_images(info: Info, asked: GenerateImagesInput) -> Job:
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         parent = await _parent(session, context, asked.job_id)
-        wish = _wish(asked, parent)
+        wish = await _with_newcomer(context, session, asked, _wish(asked, parent))
         ready = await planning.prepare(context, session, wish, by_seed=parent is None)
         job = _job(context, ready, parent)
         await enqueue(context, session, job, ready, first_version=await _next_version(session, parent))
@@ -74,6 +75,22 @@ async def continued(job: Parent[Job], info: Info) -> Job | None:
 def _wish(asked: GenerateImagesInput, parent: Job | None) -> Wish:
     said = wishes.said(asked)
     return said if parent is None else wishes.going_on(said, parent.request)
+
+
+async def _with_newcomer(
+    context: Context, session: AsyncSession, asked: GenerateImagesInput, wish: Wish
+) -> Wish:
+    """The wish, with a character made on the spot as its subject; refusals name the field of `newCharacter`."""
+    if asked.new_character is None:
+        return wish
+    if asked.subject_id is not None or wish.scene_only:
+        words = "`newCharacter` shall be in the pictures; leave `subjectId` and `sceneOnly` out."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("newCharacter",))
+    try:
+        character = await characters.make(session, context.viewer, asked.new_character)
+    except Refused as refusal:
+        raise Refused(refusal.reason, refusal.message, ("newCharacter", *refusal.field)) from refusal
+    return dataclasses.replace(wish, subject_id=character.id)
 
 
 async def _parent(session: AsyncSession, context: Context, job_id: uuid.UUID | None) -> Job | None:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from generators.spec import ConditioningKind, Determinism
+from resolvers.character_inputs import CreateCharacterInput
 from resolvers.fields import given, retry_key
 from resolvers.ids import JobId, ModelKey, PostId, SubjectId, UploadId, VariantId
 from resolvers.inputs import LONG, NAME, PROMPT, AutoApproveInput, BigInt
@@ -46,6 +47,10 @@ class GenerateImagesInput:
     project: str | None = given("The project it belongs to.", most=NAME, default=None)
     use_case: str | None = given("What the pictures are for.", most=NAME, default=None)
     subject_id: SubjectId | None = given("Who is in them and must look like themselves.", default=None)
+    new_character: CreateCharacterInput | None = given(
+        "Make this character on the spot, and have them in the pictures; its `idempotencyKey` is not heeded.",
+        default=None,
+    )
     scene_only: bool | None = given("A scene without anybody.", default=None)
     models: list[ModelKey] | None = given(
         "The keys of up to 8 models: `count` pictures of each, side by side, from the same seeds. The preset's, "

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from generators.catalog import Availability, Capability, Model, Provider, Size
 from store.database.sessions import Database
-from store.database.tables import Job, Task, Variant
+from store.database.tables import Job, Subject, Task, Variant
 from tests import client
 from tests.client import Api, key, refused
 from tests.operations import steps
@@ -445,3 +445,21 @@ async def test_scene_only_says_that_nobody_is_there(api: Api) -> None:
     job = await made(api, sceneOnly=True)
     [variant] = job["variants"]["nodes"]
     assert variant["composedPrompt"] == "a lighthouse at dawn. Nobody is in the picture."
+
+
+async def test_new_character_is_made_with_the_pictures_or_not_at_all(api: Api) -> None:
+    newcomer = {"name": "Tarn", "appearance": "a grey ranger", "artStyle": "ink", "referenceSeed": 11}
+    refusal = await api.do(GENERATE, prompt="by a fire", newCharacter=newcomer, models=["nope"])
+    assert refused(refusal)[0] == "UNKNOWN_MODEL"
+    async with api.shop.db.session() as session:
+        assert (await session.scalars(select(Subject.id))).all() == []
+    job = await made(api, prompt="by a fire", newCharacter=newcomer, count=2)
+    [first, second] = job["variants"]["nodes"]
+    assert first["composedPrompt"] == "a grey ranger. ink. by a fire."
+    assert (first["seed"], second["seed"]) == (11, 12)
+    assert [each["kind"] for each in first["conditioning"]] == ["PROMPT", "SEED"]
+    assert job["subject"] is not None
+    both = await api.do(GENERATE, prompt="x", newCharacter=newcomer, subjectId=job["subject"]["id"])
+    assert refused(both)[::2] == ("INVALID_INPUT", ["newCharacter"])
+    nameless = await api.do(GENERATE, prompt="x", newCharacter={"appearance": "tall"})
+    assert refused(nameless)[::2] == ("INVALID_INPUT", ["newCharacter", "name"])

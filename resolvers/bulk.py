@@ -19,7 +19,7 @@ from resolvers.bulk_inputs import (
     RejectVariantsInput,
 )
 from resolvers.context import Context, Info
-from resolvers.ids import GlobalId, Ref
+from resolvers.ids import GlobalId, Named, Ref
 from resolvers.publishing import publish_one
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import missing
@@ -37,19 +37,11 @@ class Outcome:
     refused: Refused | None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Many:
-    """The ids as they were given, and what each names; None = it is no id."""
-
-    given: Sequence[GlobalId]
-    refs: Sequence[Ref | None]
-
-
 Act = Callable[[AsyncSession, Variant], Awaitable[None]]
 """What is done with one locked picture; raises Refused."""
 
 
-async def reject_variants(info: Info, asked: RejectVariantsInput, many: Many) -> list[Outcome]:
+async def reject_variants(info: Info, asked: RejectVariantsInput) -> list[Outcome]:
     """Decide against each; the reason is kept."""
     context = info.context
 
@@ -57,61 +49,59 @@ async def reject_variants(info: Info, asked: RejectVariantsInput, many: Many) ->
         if decisions.reject(variant, asked.reason):
             audit.note(context, session, "variant.rejected", variant)
 
-    return await _each(context, many, reject)
+    return await _each(context, asked.variant_ids, reject)
 
 
-async def favorite_variants(info: Info, asked: FavoriteVariantsInput, many: Many) -> list[Outcome]:
+async def favorite_variants(info: Info, asked: FavoriteVariantsInput) -> list[Outcome]:
     """Like each, or no longer."""
 
     async def favorite(_session: AsyncSession, variant: Variant) -> None:
         variant.is_favorite = asked.is_favorite
 
-    return await _each(info.context, many, favorite)
+    return await _each(info.context, asked.variant_ids, favorite)
 
 
-async def publish_variants(info: Info, asked: PublishVariantsInput, many: Many) -> list[Outcome]:
+async def publish_variants(info: Info, asked: PublishVariantsInput) -> list[Outcome]:
     """Enqueue the publication of each; each has a job of its own."""
-    del asked
     context = info.context
 
     async def publish(session: AsyncSession, variant: Variant) -> None:
         await publish_one(session, context, variant)
 
-    return await _each(context, many, publish)
+    return await _each(context, asked.variant_ids, publish)
 
 
-async def delete_variants(info: Info, asked: DeleteVariantsInput, many: Many) -> list[Outcome]:
+async def delete_variants(info: Info, asked: DeleteVariantsInput) -> list[Outcome]:
     """Delete each for good, and the bytes that nobody else's row refers to."""
-    del asked
-    return await _outcomes(many, lambda ref: _delete(info.context, ref))
+    return await _outcomes(asked.variant_ids, lambda ref: _delete(info.context, ref))
 
 
-def _require_some(many: Many) -> None:
+def _require_some(ids: Sequence[Named]) -> None:
     """Raise Refused unless the call names 1 to 100 ids."""
-    count = len(many.given)
+    count = len(ids)
     if not 1 <= count <= MOST_AT_ONCE:
         words = f"variantIds must have 1 to {MOST_AT_ONCE} ids; got {count}."
         raise Refused(UserErrorCode.INVALID_INPUT, words, ("variantIds",))
 
 
-async def _each(context: Context, many: Many, act: Act) -> list[Outcome]:
+async def _each(context: Context, ids: Sequence[Named], act: Act) -> list[Outcome]:
     async def one(ref: Ref | None) -> None:
         async with context.writing() as session:
             await act(session, await _locked(session, context, ref))
 
-    return await _outcomes(many, one)
+    return await _outcomes(ids, one)
 
 
-async def _outcomes(many: Many, one: Callable[[Ref | None], Awaitable[None]]) -> list[Outcome]:
-    _require_some(many)
+async def _outcomes(ids: Sequence[Named], one: Callable[[Ref | None], Awaitable[None]]) -> list[Outcome]:
+    _require_some(ids)
     outcomes = []
-    for place, ref in enumerate(many.refs):
+    for place, named in enumerate(ids):
         refused = None
         try:
-            await one(ref)
+            await one(named.ref)
         except Refused as refusal:
             refused = _at(refusal, place)
-        outcomes.append(Outcome(id=many.given[place], refused=refused))
+        outcomes.append(Outcome(id=named.given, refused=refused))
     return outcomes
 
 

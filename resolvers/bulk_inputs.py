@@ -7,7 +7,7 @@ of the others.
 import dataclasses
 
 from resolvers.fields import given
-from resolvers.ids import GlobalId
+from resolvers.ids import LooseId
 from resolvers.inputs import LONG
 
 MOST_AT_ONCE = 100
@@ -18,7 +18,7 @@ IDS = f"1 to {MOST_AT_ONCE} pictures; the outcomes come in this order."
 class RejectVariantsInput:
     """Which pictures to decide against."""
 
-    variant_ids: list[GlobalId] = given(IDS)
+    variant_ids: list[LooseId] = given(IDS)
     reason: str | None = given("Why; kept with each picture.", most=LONG, default=None)
 
 
@@ -26,7 +26,7 @@ class RejectVariantsInput:
 class FavoriteVariantsInput:
     """Which pictures are liked."""
 
-    variant_ids: list[GlobalId] = given(IDS)
+    variant_ids: list[LooseId] = given(IDS)
     is_favorite: bool = given("False takes it back.", default=True)
 
 
@@ -34,14 +34,11 @@ class FavoriteVariantsInput:
 class PublishVariantsInput:
     """Which pictures to publish, without posts."""
 
-    variant_ids: list[GlobalId] = given(IDS)
+    variant_ids: list[LooseId] = given(IDS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeleteVariantsInput:
     """Which pictures to delete for good."""
 
-    variant_ids: list[GlobalId] = given(IDS)
-
-
-BulkInput = RejectVariantsInput | FavoriteVariantsInput | PublishVariantsInput | DeleteVariantsInput
+    variant_ids: list[LooseId] = given(IDS)

@@ -66,3 +66,15 @@ class Ref:
 
     table: type[Table]
     key: uuid.UUID
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named:
+    """One id as it was given, and what it names; None = it is no id."""
+
+    given: GlobalId
+    ref: Ref | None
+
+
+LooseId = NewType("LooseId", Named)
+"""For lists of which each id has an outcome of its own: a malformed one is no reason to refuse the others."""

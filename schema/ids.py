@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from resolvers.context import Maybe, Some
-from resolvers.ids import TABLES, GlobalId, Ref
+from resolvers.ids import TABLES, GlobalId, LooseId, Named, Ref
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import (
     ApiKey,
@@ -113,6 +113,8 @@ def decoded(given: Input, inside: tuple[str, ...] = ()) -> Input:
             changes[name] = [expect(each, table, (*path, str(at))) for at, each in enumerate(value)]
         elif dataclasses.is_dataclass(value) and table is None:
             changes[name] = decoded(value, path)
+    for name in _loose_fields(cls):
+        changes[name] = [Named(given=each, ref=decode(each)) for each in getattr(given, name)]
     return dataclasses.replace(given, **changes) if changes else given  # type: ignore[type-var]  # an input is a dataclass
 
 
@@ -129,6 +131,12 @@ def _id_fields(cls: type) -> dict[str, type[Table] | None]:
         elif isinstance(bare, type) and dataclasses.is_dataclass(bare):
             found[name] = None
     return found
+
+
+@functools.cache
+def _loose_fields(cls: type) -> tuple[str, ...]:
+    """The fields that hold lists of ids of which each is judged by itself."""
+    return tuple(name for name, hint in typing.get_type_hints(cls).items() if hint == list[LooseId])
 
 
 def _bare(hint: Any) -> Any:

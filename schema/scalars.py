@@ -9,7 +9,7 @@ from graphql import GraphQLError, GraphQLID
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
-from resolvers.ids import TABLES, GlobalId, ModelKey
+from resolvers.ids import TABLES, GlobalId, LooseId, ModelKey
 from resolvers.inputs import BigInt, UploadedFile
 
 __all__ = ["JSON", "SCALARS", "BigInt", "GlobalId"]
@@ -84,6 +84,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     strawberry.ID: _ID,
     GlobalId: _ID,
     ModelKey: _ID,
+    LooseId: _ID,
     **dict.fromkeys(TABLES, _ID),
     BigInt: strawberry.scalar(
         name="BigInt",

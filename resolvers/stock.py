@@ -181,8 +181,10 @@ def _variant(post: Post, file: File, photo: StockPhoto) -> Variant:
 
 
 def _stock(context: Context) -> Stock:
+    if context.stock is None:
+        raise Told(UserErrorCode.MODEL_UNAVAILABLE.value, NO_STOCK)
     usable = context.models.availability(STOCK)
-    if context.stock is None or not usable.available:
+    if not usable.available:
         raise Told(UserErrorCode.MODEL_UNAVAILABLE.value, usable.reason or NO_STOCK)
     return context.stock
 

@@ -5,6 +5,7 @@ caller says in so many words is done or refused. Built-in ones name no model, so
 """
 
 import dataclasses
+import datetime
 import re
 import uuid
 from typing import Any
@@ -187,6 +188,11 @@ def model_of(preset: Parent[Preset], info: Info) -> Model | None:
 async def owner_of(preset: Parent[Preset], info: Info) -> User | None:
     """Whose it is; None for a built-in one."""
     return await info.context.load(User, preset.owner_id)
+
+
+def saved_at(preset: Parent[Preset]) -> datetime.datetime | None:
+    """When it was saved first; None for a built-in one."""
+    return preset.created_at
 
 
 def is_system(preset: Parent[Preset]) -> bool:

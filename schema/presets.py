@@ -30,4 +30,8 @@ class Preset(Node):
     smart_prompt: bool = shown("Whether the prompt is rewritten first.")
     use_case: str | None = shown("What the pictures are for.")
     is_system = related(resolvers.presets.is_system, bool, "Whether it is built in.")
-    created_at: datetime.datetime | None = shown("When it was saved first; null for a built-in one.")
+    created_at = related(
+        resolvers.presets.saved_at,
+        datetime.datetime | None,
+        "When it was saved first; null for a built-in one.",
+    )

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from resolvers import audit, idempotency
+from resolvers import audit, content, idempotency
 from resolvers.context import Context, Info, Parent
 from resolvers.generating import require_unlocked
 from resolvers.idempotency import Asked
@@ -60,6 +60,7 @@ class _Cleaned:
     picture: Picture | None
     upload_id: uuid.UUID | None
     marked_ai: bool
+    held_reason: str | None = None
 
 
 def base_image_history(subject: Parent[Subject], info: Info) -> Listing[Variant]:
@@ -207,14 +208,27 @@ async def _read(context: Context, sent: UploadedFile) -> bytes:
 
 async def _clean(context: Context, asked: UploadBaseImageInput, data: bytes | None) -> _Cleaned:
     if data is None:
-        return _Cleaned(None, asked.upload_id, marked_ai=False)
+        reason = await _held_reason(context, asked.upload_id)
+        return _Cleaned(None, asked.upload_id, marked_ai=False, held_reason=reason)
     try:
         image = await context.files.decoder.clean(data, file_name=asked.file.filename if asked.file else None)
     except UploadRefused as refusal:
         code = CODES.get(refusal.code, UserErrorCode.INVALID_FILE)
         raise Refused(code, str(refusal), ("file",)) from refusal
+    reason = await content.reason_to_hold(context, image.data, image.media_type.value)
     picture = await store_bytes(context.files.vault, image.data, image.media_type, image.looks)
-    return _Cleaned(picture, None, marked_ai=image.marked_ai)
+    return _Cleaned(picture, None, marked_ai=image.marked_ai, held_reason=reason)
+
+
+async def _held_reason(context: Context, upload_id: uuid.UUID | None) -> str | None:
+    """Why a picture that was sent ahead must wait for a reviewer."""
+    if not context.guard.moderates or upload_id is None:
+        return None
+    async with context.reading() as session:
+        upload = await found(session, context.viewer, Upload, upload_id)
+        file = await session.get_one(File, upload.file_id)
+    data = await context.files.vault.read_async(file.sha256)
+    return await content.reason_to_hold(context, data, file.media_type)
 
 
 async def _take(context: Context, asked: UploadBaseImageInput, cleaned: _Cleaned, once: Asked) -> Uploaded:
@@ -234,7 +248,8 @@ async def _take(context: Context, asked: UploadBaseImageInput, cleaned: _Cleaned
             file_id=file.id,
             purpose=VariantPurpose.BASE_IMAGE,
             version_number=base_image.take_versions(subject, 1)[0],
-            status=VariantStatus.DRAFT,
+            status=VariantStatus.DRAFT if cleaned.held_reason is None else VariantStatus.HELD,
+            held_reason=cleaned.held_reason,
             source=ImageSource.UPLOAD,
             parameters={"markedAsAiByItsMaker": True} if cleaned.marked_ai else {},
             width=file.width,
@@ -242,7 +257,10 @@ async def _take(context: Context, asked: UploadBaseImageInput, cleaned: _Cleaned
             finished_at=func.clock(),
         )
         session.add(variant)
-        await base_image.settle(session, subject.id)
+        if cleaned.held_reason is None:
+            await base_image.settle(session, subject.id)
+        else:
+            await session.flush()
         await idempotency.keep(session, context.viewer, once, variant=variant.id)
     return Uploaded(subject, variant)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from executor.stock import QUERY, Stock
 from generators.hosted.failures import Trouble
 from generators.hosted.pexels import StockPhoto
-from resolvers import idempotency
+from resolvers import content, idempotency
 from resolvers.base_images import CODES
 from resolvers.context import Context, Info, Parent
 from resolvers.idempotency import Asked
@@ -70,6 +70,7 @@ async def stock_photos(
         raise bad_input(f"`query` must have 1 to {QUERY} characters.")
     if not 1 <= first <= MOST:
         raise bad_input(f"`first` must be between 1 and {MOST}; got {first}.")
+    content.require_clean(info.context, words, "query")
     stock = _stock(info.context)
     shape = orientation.value.lower() if orientation is not None else None
     try:

@@ -39,6 +39,11 @@ class Guard:
         self.rules = rules or Rules()
         self._moderation = moderation
 
+    @property
+    def moderates(self) -> bool:
+        """Whether somebody is asked about pictures."""
+        return self._moderation is not None
+
     def refuses(self, *texts: str | None) -> Finding | None:
         """The first rule that refuses one of the texts."""
         found = self._first(texts)

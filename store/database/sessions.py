@@ -74,6 +74,7 @@ class Database:
             connect_args=_connect_arguments(make_url(url), pool),
         )
         _ping_idle(self.engine)
+        _end_idle_transactions(self.engine, pool.idle_s)
         # Reads need no transaction: under READ COMMITTED each statement has its own snapshot anyway, and without
         # BEGIN and ROLLBACK a read is one round trip instead of three.
         self.reads = _sessions(self.engine.execution_options(isolation_level="AUTOCOMMIT"), _ReadSession)
@@ -218,6 +219,19 @@ def _ping_idle(engine: AsyncEngine) -> None:
 
     event.listen(engine.sync_engine, "checkin", note)
     event.listen(engine.sync_engine, "checkout", ping)
+
+
+def _end_idle_transactions(engine: AsyncEngine, seconds: float) -> None:
+    """Let PostgreSQL end transactions of a process that hangs (SIGSTOP, a laptop asleep): their locks stop others.
+
+    Set once per connection, since PgBouncer passes it on as a statement but not as a start-up parameter.
+    """
+    statement = f"SET idle_in_transaction_session_timeout = {round(seconds * 1000)}"
+
+    def limit(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.run_async(lambda driver: driver.execute(statement))
+
+    event.listen(engine.sync_engine, "connect", limit)
 
 
 async def _commit(session: AsyncSession) -> None:

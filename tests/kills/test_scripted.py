@@ -6,9 +6,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
-from store.database.sessions import Database
+from store.database.sessions import CommitUnknown, Database, PoolOptions
 from store.database.tables import JobStatus, TaskKind
+from store.queue import cancel_job
 from tests.executor import workshop as at
 from tests.kills import victims
 from tests.kills.campaign import Campaign
@@ -122,3 +124,21 @@ async def test_sigterm_without_grace_gives_work_back_unharmed(
     (task,) = await at.tasks_of(db, job_id)
     assert (task.state, task.tries, task.deaths, task.fence) == (JobStatus.QUEUED, 0, 0, 2)
     assert task.kind is TaskKind.IMAGE
+
+
+async def test_process_that_hangs_in_a_transaction_loses_its_locks(db: Database, database_url: str) -> None:
+    owner = await at.add_user(db)
+    job_id = await at.add_job(db, at.Order(owner_id=owner))
+    hanging = Database(database_url, PoolOptions(idle_s=0.3))
+
+    async def hang() -> None:
+        async with hanging.begin() as session:
+            await cancel_job(session, job_id)
+            async with db.begin() as other:  # waits for the lock until the hanging session is ended
+                await cancel_job(other, job_id)
+
+    with pytest.raises((DBAPIError, CommitUnknown)):
+        await asyncio.wait_for(hang(), 10)
+    await hanging.close()
+    job = await at.job_of(db, job_id)
+    assert (job.status, job.revision) == (JobStatus.CANCELED, 2)

@@ -17,11 +17,12 @@ from generators.events import Phase, Previewed, Report, Stepped
 from store.queue import Claim
 
 LARGEST_TICK = (1 << 20) - 1
+PACED = frozenset({Phase.DENOISING, Phase.TRAINING, Phase.DOWNLOADING})  # steps that take equally long
 
 
 @dataclasses.dataclass
 class Standing:
-    """One running task. `counted` = the newest report that had steps; `first_step` and `newest_step` are denoise
+    """One running task. `counted` = the newest report that had steps; `first_step` and `newest_step` are paced
     steps with their monotonic times.
     """
 
@@ -177,11 +178,12 @@ class Board:
         standing.step = event
         if event.steps:
             standing.counted = event
-        if event.phase is not Phase.DENOISING or event.step < 1:
+        if event.phase not in PACED or event.step < 1:
             return
-        if standing.newest_step is not None and standing.newest_step[0] == event.step - 1:
+        before = standing.newest_step
+        if event.phase is Phase.DENOISING and before is not None and before[0] == event.step - 1:
             model = standing.claim.model_key or standing.claim.kind.value
-            self._observer.step_time(model, now - standing.newest_step[1])
+            self._observer.step_time(model, now - before[1])
         standing.first_step = standing.first_step or (event.step, now)
         standing.newest_step = (event.step, now)
 

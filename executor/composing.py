@@ -12,7 +12,7 @@ from executor.board import LARGEST_TICK, Board, Standing
 from executor.models import Models
 from executor.states import JobState, PreviewState, Rows, VariantState
 from generators.events import Previewed
-from store.database.tables import Job, JobStatus, Task, TaskKind, Variant, VariantStatus
+from store.database.tables import Job, JobKind, JobStatus, Task, TaskKind, Variant, VariantStatus
 
 STARTING = "STARTING"  # claimed, and nothing said yet
 REMEMBERED = 10_000  # unfinished jobs of which somebody was told
@@ -62,12 +62,15 @@ class Composer:
             return None
         points = {task.id: self._point(task, rows) for task in rows.tasks}
         by_variant = {task.variant_id: task for task in rows.tasks if task.variant_id is not None}
-        variants = tuple(self._variant(one, by_variant.get(one.id), points) for one in rows.variants)
-        alone = None if rows.variants or not rows.tasks else rows.tasks[-1]
+        training = job.kind is JobKind.TRAINING  # its pictures are samples, and no task makes them
+        shown = () if training else rows.variants
+        variants = tuple(self._variant(one, by_variant.get(one.id), points) for one in shown)
+        alone = None if shown or not rows.tasks else rows.tasks[-1]
         point = points.get(alone.id) if alone is not None else None
         return JobState(
             job=job,
             variants=variants,
+            samples=tuple(rows.variants) if training else (),
             sequence=job.revision << 20 | self._rising(rows, tick),
             phase=_phase(rows, points),
             fraction=_fraction(job, variants, point),
@@ -183,7 +186,7 @@ class Composer:
         left = max(known, default=0.0)
         if not waiting:
             return left
-        typical = self._models.typical_seconds(waiting[0].model_key or "")
+        typical = self._typical(waiting[0])
         if typical is None:
             return None
         ahead = max(0, (rows.position or 1) - 1)
@@ -191,13 +194,17 @@ class Composer:
 
     def _seconds_left(self, task: Task) -> float | None:
         standing = self._board.standing(task.id)
-        typical = self._models.typical_seconds(task.model_key or "")
+        typical = self._typical(task)
         if standing is None:
             return typical
         by_pace = standing.seconds_left()
         if by_pace is not None or typical is None:
             return by_pace
         return max(0.0, typical - (time.monotonic() - standing.started_at))
+
+    def _typical(self, task: Task) -> float | None:
+        """What is measured are pictures."""
+        return self._models.typical_seconds(task.model_key or "") if task.kind is TaskKind.IMAGE else None
 
 
 def _asked_steps(task: Task) -> int:

@@ -30,6 +30,7 @@ from executor.recorder import Tools
 from executor.rewriting import Rewriter
 from executor.runner import Runner
 from executor.settings import ExecutorSettings
+from executor.training import Trained
 from generators.generator import RELEASED
 from generators.judge import Judge
 from store.database.sessions import Database, settled
@@ -93,6 +94,7 @@ class Executor:
                     guard=parts.guard,
                 )
             ),
+            trained=Trained(parts.vault, parts.models, parts.render),
             max_tries=settings.max_tries,
             randomness=parts.randomness,
             guard=parts.guard,

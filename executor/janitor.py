@@ -25,6 +25,7 @@ _REFERRED = text("""
 SELECT name FROM unnest(CAST(:names AS text[])) AS name
 WHERE EXISTS (SELECT 1 FROM files WHERE sha256 = name OR thumbnail_256 = name OR thumbnail_512 = name)
    OR EXISTS (SELECT 1 FROM tasks WHERE latents = name)
+   OR EXISTS (SELECT 1 FROM adapters WHERE sha256 = name)
 """)
 BATCH = 500
 

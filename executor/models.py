@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from generators.catalog import Availability, Capability, Catalog, Model, Provider
 from generators.generator import Checks, Estimates, Finds, Generator, Writes
-from generators.spec import ImageSpec, TextSpec
+from generators.spec import ImageSpec, TextSpec, TrainingSpec
 
 LOCAL_LANE = "local"
 REMEMBERED = 25  # durations kept for each model
@@ -54,7 +54,7 @@ class Models:
         generator: object = self.generator_for(spec.model)
         return generator.check(spec) if isinstance(generator, Checks) else None
 
-    def estimate(self, spec: ImageSpec | TextSpec) -> Decimal:
+    def estimate(self, spec: ImageSpec | TextSpec | TrainingSpec) -> Decimal:
         """US dollars that it may cost; the catalog's price where the generator does not say."""
         generator: object = self.generator_for(spec.model)
         if isinstance(generator, Estimates):

@@ -21,7 +21,9 @@ from executor.content.guard import Guard
 from executor.finishing import Finisher, Ready
 from executor.patience import persistently
 from executor.rewriting import EndOfText
+from executor.training import Trained
 from generators.events import (
+    AdapterMade,
     CallAccepted,
     CallEnded,
     CallIntended,
@@ -32,6 +34,7 @@ from generators.events import (
     FailureKind,
     ImageMade,
     LatentsSaved,
+    SampleMade,
     TextGrown,
     TextMade,
 )
@@ -39,7 +42,7 @@ from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import CallState, JobKind, ProviderCall, Task, Variant
 from store.files.vault import Vault
-from store.pictures import BytesGone
+from store.pictures import BytesGone, Picture
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
@@ -59,7 +62,6 @@ class Recorder:
 
         Raises:
             LeaseLostError: nothing was written; the run must stop.
-            TypeError: nothing is kept for such an event.
         """
         match event:
             case LatentsSaved():
@@ -68,17 +70,24 @@ class Recorder:
                 await self._write(lambda session, held: self._note_call(session, held, event))
             case TextGrown():
                 await self._grow(event)
+            case SampleMade():
+                await self._keep_sample(event)
+            case _:
+                await self._end(event)
+
+    async def _end(self, event: ImageMade | TextMade | AdapterMade | Downloaded | Failed) -> None:
+        match event:
             case ImageMade():
                 await self._keep_image(event)
             case TextMade():
                 await self._end_text(event)
+            case AdapterMade():
+                await self._keep_adapter(event)
             case Downloaded():
                 await self._write(finish)
                 self.outcome = "SUCCEEDED"
             case Failed():
                 await self._fail(event)
-            case _:
-                raise TypeError(f"Nothing is kept for {type(event).__name__}.")
 
     async def fenced(self, write: Write) -> None:
         """One write of a chore, behind the fence."""
@@ -191,6 +200,27 @@ class Recorder:
                 self.outcome = "SUCCEEDED"
                 await finisher.copy(kept[0], ready)
 
+    async def _keep_sample(self, event: SampleMade) -> None:
+        trained, kept = self._tools.trained, False
+        while not kept:
+            picture = await trained.prepare(event, self._claim)
+
+            async def keep(session: AsyncSession, held: Held, picture: Picture = picture) -> None:
+                await trained.keep_sample(session, held, event, picture)
+
+            with contextlib.suppress(BytesGone):  # deleted with somebody's last row just now: stored anew
+                await self._write(keep)
+                kept = True
+
+    async def _keep_adapter(self, event: AdapterMade) -> None:
+        stored = await self._tools.vault.put_async(event.data)
+
+        async def keep(session: AsyncSession, held: Held) -> None:
+            await self._tools.trained.keep_adapter(session, held, event, stored)
+
+        await self._write(keep)
+        self.outcome = "SUCCEEDED"
+
     async def _fail(self, event: Failed) -> None:
         failure = Failure(
             code=event.kind.value,
@@ -217,6 +247,7 @@ class Tools:
     vault: Vault
     board: Board
     finisher: Finisher
+    trained: Trained
     max_tries: int = 5
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
     ends: Mapping[JobKind, EndOfText] = dataclasses.field(default_factory=dict)

@@ -47,7 +47,7 @@ class VariantState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobState:
-    """The whole state of a job. `sequence` = revision << 20 | tick. `step`, `steps` and `loss` are a training's."""
+    """The whole state of a job. `sequence` = revision << 20 | tick. `step`, `steps` and `loss` are a training's (a download counts MiB)."""
 
     job: Job
     variants: tuple[VariantState, ...]
@@ -60,6 +60,7 @@ class JobState:
     steps: int | None = None
     loss: float | None = None
     message: str | None = None
+    samples: tuple[Variant, ...] = ()  # pictures that a training has made on its way
     written: bool = True  # no more text will come
 
     @property

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from generators.catalog import Availability, Model
 from generators.events import Event, Report
-from generators.spec import ImageSpec, Spec, TextSpec
+from generators.spec import ImageSpec, Spec, TextSpec, TrainingSpec
 
 RELEASED = "released"
 """`task.cancel(RELEASED)`: the run is given up here to go on elsewhere, so no provider is told to stop its call."""
@@ -102,7 +102,7 @@ class Checks(Protocol):
 class Estimates(Protocol):
     """A generator that costs money."""
 
-    def estimate(self, spec: ImageSpec | TextSpec) -> Decimal:
+    def estimate(self, spec: ImageSpec | TextSpec | TrainingSpec) -> Decimal:
         """US dollars that this may cost: the hold on a budget."""
         ...
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
+from generators.diffusion.calling import named
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.conditioning import LostFileError, choose, opened
 from generators.diffusion.downloads import DownloadError, pull
@@ -162,7 +163,7 @@ class DiffusionGenerator:
             used=chosen.used,
             notes=tuple(notes.items()),
         )
-        return await opened(ask, chosen, self._open_file)
+        return named(await opened(ask, chosen, self._open_file))
 
 
 class Mailbox:

@@ -11,6 +11,7 @@ from safetensors.torch import save, save_file
 from generators.diffusion.trainer.orders import Order
 
 Tensors = dict[str, torch.Tensor]
+LENGTH = 8  # bytes; also what the header is padded to
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -86,4 +87,15 @@ def adapter(order: Order, lora_config: dict[str, Any], tensors: Tensors, record:
         "likeness": json.dumps(told),
     }
     named = {f"unet.{name}": value.detach().to("cpu").contiguous() for name, value in tensors.items()}
-    return save(named, metadata)
+    return _ordered(save(named, metadata))
+
+
+def _ordered(data: bytes) -> bytes:
+    """Equal contents as equal bytes: the library writes the header in any order.
+
+    See https://huggingface.co/docs/safetensors: 8 bytes of length, the header as JSON, the tensors.
+    """
+    length = int.from_bytes(data[:LENGTH], "little")
+    header = json.dumps(json.loads(data[LENGTH : LENGTH + length]), sort_keys=True).encode()
+    header += b" " * (-len(header) % LENGTH)
+    return len(header).to_bytes(LENGTH, "little") + header + data[LENGTH + length :]

@@ -16,7 +16,17 @@ import pytest_asyncio
 from PIL import Image
 
 from generators.diffusion.generator import DiffusionGenerator
-from generators.events import AdapterMade, Event, Failed, FailureKind, LatentsSaved, Phase, Report, SampleMade, Stepped
+from generators.events import (
+    AdapterMade,
+    Event,
+    Failed,
+    FailureKind,
+    LatentsSaved,
+    Phase,
+    Report,
+    SampleMade,
+    Stepped,
+)
 from generators.generator import Known, KnownLatents
 from generators.spec import (
     Conditioning,
@@ -175,3 +185,271 @@ async def test_training_ends_with_an_adapter_that_tells_alpha_rank_and_name(
     assert all(loss is not None and 0 < loss < 10 for _, loss in live.losses)
     assert list((tmp_path / "training").glob("run-*")) == []
     assert trainers(tmp_path) == []
+
+
+async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
+    generator: DiffusionGenerator, spec: TrainingSpec
+) -> None:
+    unbroken = await run(generator, spec)
+    saved = [event for event in unbroken if isinstance(event, LatentsSaved)]
+    assert [one.step for one in saved] == list(range(1, 12))
+
+    live = Heard()
+    known = Known(latents=KnownLatents(data=saved[4].data, step=saved[4].step))
+    resumed = await run(generator, spec, known, live)
+
+    assert min(step for step, _ in live.losses) == 6
+    assert [event.step for event in resumed if isinstance(event, SampleMade)] == [6, 9, 12]
+    first, second = unbroken[-1], resumed[-1]
+    assert isinstance(first, AdapterMade)
+    assert isinstance(second, AdapterMade)
+    assert second.data == first.data
+    assert second.parameters["scores"] == first.parameters["scores"]
+
+
+async def test_state_of_another_training_is_not_taken_up(tmp_path: Path) -> None:
+    import torch
+
+    from generators.diffusion.trainer.keeping import Record, load_state, save_state
+    from generators.diffusion.trainer.orders import Order
+
+    def optimized(rank: int) -> tuple[torch.optim.AdamW, dict[str, torch.Tensor]]:
+        weights = {"a.lora_A.weight": torch.ones(rank, 3, requires_grad=True)}
+        optimizer = torch.optim.AdamW(weights.values())
+        torch.autograd.backward(weights["a.lora_A.weight"].sum())
+        optimizer.step()
+        return optimizer, weights
+
+    order = Order(
+        **{
+            name: ""
+            for name in ("lock", "source", "family", "device", "trigger", "class_prompt", "base_model")
+        },
+        **{
+            name: 1 for name in ("side", "rank", "steps", "learning_rate", "seed", "sample_steps", "guidance")
+        },
+        folder=str(tmp_path),
+        lessons=(),
+        resume="state",
+    )
+    optimizer, weights = optimized(4)
+    save_state(order, "state", optimizer, weights, Record(step=7, scores=[(7, -0.5)]))
+
+    same, fresh = optimized(4)
+    wide, untouched = optimized(8)
+
+    assert load_state(order, same, fresh).step == 7
+    assert load_state(order, wide, untouched).step == 0
+
+
+async def test_killed_trainer_is_a_failure_worth_another_try(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+
+    async for event in generator.run(training(files, spec.model, steps=5000), Known(), Heard()):
+        events.append(event)
+        if isinstance(event, LatentsSaved) and event.step >= 3:
+            for process in trainers(tmp_path):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    last = events[-1]
+    assert isinstance(last, Failed)
+    assert (last.kind, last.retryable) == (FailureKind.INTERNAL, True)
+    assert "signal 9" in last.words
+    assert list((tmp_path / "training").glob("run-*")) == []
+
+
+async def test_cancelled_training_leaves_no_process_and_no_folder(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec, tmp_path: Path
+) -> None:
+    live = Heard()
+    task = asyncio.create_task(run(generator, training(files, spec.model, steps=5000), live=live))
+    await live.step.wait()
+    assert len(trainers(tmp_path)) == 1
+
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert trainers(tmp_path) == []
+    assert list((tmp_path / "training").glob("run-*")) == []
+
+
+async def test_trainer_dies_with_its_server(tmp_path: Path, sd_folder: Path) -> None:
+    import multiprocessing
+
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    server = context.Process(target=serve_until_killed, args=(there, str(tmp_path), str(sd_folder)))
+    server.start()
+    assert await asyncio.to_thread(here.recv) == "training"
+    assert len(trainers(tmp_path)) == 1
+    assert server.pid is not None
+
+    os.kill(server.pid, signal.SIGKILL)
+
+    await gone(tmp_path)
+    await asyncio.to_thread(server.join)
+    left = list((tmp_path / "training").glob("run-*"))
+    assert len(left) == 1
+    another = DiffusionGenerator(tiny.settings(tmp_path, sd_folder), Files().open)
+    another._trainings.start()
+    assert list((tmp_path / "training").glob("run-*")) == []
+
+
+def serve_until_killed(told: Any, folder: str, checkpoint: str) -> None:
+    """A server that trains for ever."""
+
+    async def work() -> None:
+        files, live = Files(), Heard()
+        generator = DiffusionGenerator(tiny.settings(Path(folder), Path(checkpoint)), files.open)
+        spec = training(files, Path(checkpoint).name, steps=100_000)
+        task = asyncio.create_task(run(generator, spec, live=live))
+        await live.step.wait()
+        told.send("training")
+        await task
+
+    asyncio.run(work())
+
+
+async def test_pictures_are_the_same_while_a_training_runs(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec
+) -> None:
+    picture = image(spec.model)
+    before = await made(generator, picture)
+    live = Heard()
+    task = asyncio.create_task(run(generator, training(files, spec.model, steps=5000), live=live))
+    await live.step.wait()
+
+    during = await made(generator, picture)
+
+    assert not task.done()
+    assert during == before
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl"])
+async def test_trained_adapter_is_worn_under_its_name(
+    generator: DiffusionGenerator, files: Files, family: str, sd_folder: Path, sdxl_folder: Path
+) -> None:
+    folder = {"sd": sd_folder, "sdxl": sdxl_folder}[family]
+    spec = training(files, folder.name, steps=4, prior_preservation=True)
+    adapter = (await run(generator, spec))[-1]
+    assert isinstance(adapter, AdapterMade)
+    file = files.add(adapter.data, "application/octet-stream")
+    held = Conditioning(kind=ConditioningKind.LORA, file=file, weight=1.0)
+
+    bare = await made(generator, image(folder.name))
+    named = await made(generator, image(folder.name, prompt="zwx woman, a woman"))
+    worn = await made(generator, image(folder.name, conditioning=(held,)))
+
+    assert worn not in (bare, named)
+    assert worn == stock(folder, file, files)
+
+
+async def test_unreadable_picture_is_refused_before_any_step(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec
+) -> None:
+    live = Heard()
+    broken = TrainingImage(file=files.add(b"no picture"))
+
+    events = await run(generator, training(files, spec.model, images=(*spec.images, broken)), live=live)
+
+    assert [type(event) for event in events] == [Failed]
+    assert isinstance(events[0], Failed)
+    assert events[0].kind is FailureKind.BAD_REQUEST
+    assert live.losses == []
+
+
+@pytest.mark.parametrize("count", [2, 51])
+async def test_too_few_or_many_pictures_are_refused(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec, count: int
+) -> None:
+    images = tuple(spec.images[0] for _ in range(count))
+
+    [event] = await run(generator, training(files, spec.model, images=images))
+
+    assert isinstance(event, Failed)
+    assert event.kind is FailureKind.BAD_REQUEST
+    assert str(count) in event.words
+
+
+async def test_picture_that_is_gone_is_told(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec
+) -> None:
+    del files.data[spec.images[0].file.sha256]
+
+    [event] = await run(generator, spec)
+
+    assert isinstance(event, Failed)
+    assert event.words == "A training picture is no longer stored."
+
+
+async def test_pausing_server_makes_pictures_after_the_training(
+    tmp_path: Path, files: Files, sd_folder: Path
+) -> None:
+    settings = tiny.settings(tmp_path, sd_folder, training_pauses_serving=True)
+    generator = DiffusionGenerator(settings, files.open)
+    try:
+        first = await made(generator, image(sd_folder.name))
+        live = Heard()
+        task = asyncio.create_task(run(generator, training(files, sd_folder.name, steps=30), live=live))
+        await live.step.wait()
+        assert generator.engine_state().loaded == ()
+        picture = asyncio.create_task(made(generator, image(sd_folder.name)))
+
+        done, _ = await asyncio.wait([task, picture], return_when=asyncio.FIRST_COMPLETED)
+
+        assert done == {task}
+        assert await picture == first
+    finally:
+        await generator.close()
+
+
+def image(model: str, **more: Any) -> ImageSpec:
+    plain: dict[str, Any] = {
+        "variant_id": "v",
+        "model": model,
+        "prompt": "a woman",
+        "width": 64,
+        "height": 64,
+        "steps": 4,
+        "seed": 5,
+        "guidance": 3.0,
+        "determinism": Determinism.EXACT,
+    }
+    return ImageSpec(**(plain | more))
+
+
+async def made(generator: DiffusionGenerator, spec: ImageSpec) -> bytes:
+    from generators.events import ImageMade
+
+    events = [event async for event in generator.run(spec, Known(), Heard())]
+    last = events[-1]
+    assert isinstance(last, ImageMade), last
+    return last.data
+
+
+def stock(folder: Path, adapter: FileRef, files: Files) -> bytes:
+    """The picture as the stock pipeline makes it with that adapter loaded."""
+    import diffusers
+    import torch
+
+    from generators.diffusion.pictures import png
+
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    weights = folder.parent / "adapter.safetensors"
+    weights.write_bytes(files.data[adapter.sha256])
+    pipeline.load_lora_weights(weights)
+    picture = pipeline(
+        prompt="zwx woman, a woman",
+        width=64,
+        height=64,
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        generator=torch.Generator("cpu").manual_seed(5),
+    ).images[0]
+    return png(picture)

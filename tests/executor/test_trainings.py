@@ -1,0 +1,181 @@
+"""Trainings through the real executor: rows, bytes, progress, and going on after kills."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+
+from generators.diffusion.generator import DiffusionGenerator
+from generators.spec import FileRef, TrainingImage, TrainingSpec
+from store.database.ids import new_id
+from store.database.sessions import Database
+from store.database.tables import (
+    Adapter,
+    Job,
+    JobKind,
+    JobStatus,
+    VariantStatus,
+)
+from store.files.vault import Vault
+from store.queue import enqueue
+from tests.executor import workshop
+from tests.executor.workshop import Order, Workshop
+from tests.generators.diffusion import tiny
+from tests.generators.diffusion.test_training import face, trainers
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-sd"
+    tiny.sd().save_pretrained(folder)
+    return folder
+
+
+@pytest_asyncio.fixture
+async def shop(db: Database, tmp_path: Path, checkpoint: Path) -> AsyncIterator[Workshop]:
+    async def open_file(file: FileRef) -> bytes:
+        return await Vault(tmp_path / "files").read_async(file.sha256)
+
+    settings = tiny.settings(tmp_path, checkpoint, training_save_seconds=0.0)
+    generator = DiffusionGenerator(settings, open_file)
+    yield workshop.build(db, tmp_path / "files", generator, lease_seconds=5.0)
+    await generator.close()
+
+
+async def add_training(shop: Workshop, model: str, **more: Any) -> tuple[uuid.UUID, uuid.UUID]:
+    """A TRAINING job as the resolvers write it: (job, subject)."""
+    owner_id = await workshop.add_user(shop.db)
+    subject_id = await workshop.add_persona(shop.db, owner_id)
+    images = []
+    for number in range(5):
+        stored = await shop.vault.put_async(face(number))
+        file = FileRef(sha256=stored.sha256, size=stored.size, media_type="image/png")
+        images.append(TrainingImage(file=file))
+    plain: dict[str, Any] = {"steps": 8, "rank": 4, "learning_rate": 2e-3}
+    spec = TrainingSpec(
+        model=model, images=tuple(images), trigger="zwx", class_prompt="woman", **(plain | more)
+    )
+    job = Job(id=new_id(), owner_id=owner_id, kind=JobKind.TRAINING, title="test", subject_id=subject_id)
+    order = Order(owner_id=owner_id, lane="train", model=model)
+    async with shop.db.begin() as session:
+        await enqueue(session, job, [], [workshop.task_for(order, job, spec, None)])
+    return job.id, subject_id
+
+
+async def adapters(db: Database) -> list[Adapter]:
+    async with db.session() as session:
+        return list((await session.scalars(select(Adapter))).all())
+
+
+async def test_training_ends_as_an_adapter_with_samples_on_the_way(shop: Workshop, checkpoint: Path) -> None:
+    job_id, subject_id = await add_training(shop, checkpoint.name)
+
+    async with workshop.started(shop):
+        trained = await workshop.seen(
+            shop, job_id, lambda state: state.phase == "TRAINING" and state.loss is not None, timeout=60
+        )
+        job = await workshop.ended(shop, job_id, timeout=60)
+
+    assert (trained.steps, trained.variants) == (8, ())
+    assert job.status is JobStatus.SUCCEEDED
+    [adapter] = await adapters(shop.db)
+    assert (adapter.subject_id, adapter.job_id) == (subject_id, job_id)
+    assert (adapter.base_model_key, adapter.provider, adapter.rank) == (checkpoint.name, "LOCAL", 4)
+    assert (adapter.trigger, adapter.training_images) == ("zwx", 5)
+    assert adapter.sha256 is not None
+    assert len(await shop.vault.read_async(adapter.sha256)) == adapter.size
+    samples = await workshop.variants_of(shop.db, job_id)
+    assert [(one.version_number, one.parameters["trainingStep"]) for one in samples] == [
+        (1, 2),
+        (2, 4),
+        (3, 6),
+        (4, 8),
+    ]
+    assert {one.status for one in samples} == {VariantStatus.DRAFT}
+    assert {(one.width, one.height) for one in samples} == {(64, 64)}
+    state = await shop.progress.now(job_id)
+    assert state is not None
+    assert [one.id for one in state.samples] == [one.id for one in samples]
+    assert state.fraction == 1.0
+
+
+async def test_adapters_bytes_outlive_the_clean_up(shop: Workshop, checkpoint: Path) -> None:
+    job_id, _ = await add_training(shop, checkpoint.name, steps=1)
+    async with workshop.started(shop):
+        await workshop.ended(shop, job_id, timeout=60)
+    [adapter] = await adapters(shop.db)
+
+    await shop.executor.clean_up()
+
+    assert adapter.sha256 is not None
+    assert shop.vault.exists(adapter.sha256)
+
+
+async def test_training_goes_on_after_its_trainer_was_killed(
+    shop: Workshop, checkpoint: Path, tmp_path: Path
+) -> None:
+    job_id, _ = await add_training(shop, checkpoint.name, steps=40)
+
+    async with workshop.started(shop):
+        await saved(shop, job_id, 3)
+        [process] = trainers(tmp_path)
+        os.kill(process, signal.SIGKILL)
+        again = await workshop.seen(
+            shop,
+            job_id,
+            lambda state: state.phase == "TRAINING" and (state.step or 0) > 3 and state.job.revision > 8,
+            timeout=90,
+        )
+        job = await workshop.ended(shop, job_id, timeout=90)
+
+    [task] = await workshop.tasks_of(shop.db, job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert again.steps == 40
+    assert task.tries == 1
+    assert len(await adapters(shop.db)) == 1
+    steps = [one.parameters["trainingStep"] for one in await workshop.variants_of(shop.db, job_id)]
+    assert steps == [10, 20, 30, 40]
+
+
+async def test_cancelled_training_leaves_nothing_running(
+    shop: Workshop, checkpoint: Path, tmp_path: Path
+) -> None:
+    from store.queue import cancel_job
+
+    job_id, _ = await add_training(shop, checkpoint.name, steps=5000)
+
+    async with workshop.started(shop):
+        await saved(shop, job_id, 1)
+        async with shop.db.begin() as session:
+            await cancel_job(session, job_id)
+        job = await workshop.ended(shop, job_id)
+
+        async def over() -> bool:
+            return trainers(tmp_path) == []
+
+        await workshop.until(over)
+
+    assert job.status is JobStatus.CANCELED
+    assert await adapters(shop.db) == []
+
+
+async def saved(shop: Workshop, job_id: uuid.UUID, step: int) -> None:
+    """Once a state of that step or a later one is kept."""
+
+    async def kept() -> bool:
+        [task] = await workshop.tasks_of(shop.db, job_id)
+        return (task.latents_step or 0) >= step
+
+    async with asyncio.timeout(60):
+        with contextlib.suppress(TimeoutError):
+            await workshop.until(kept, timeout=60)

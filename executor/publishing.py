@@ -15,7 +15,17 @@ from executor.chores import Fenced, Write
 from generators.events import Failed, FailureKind
 from store import outbox, posts
 from store.database.sessions import Database
-from store.database.tables import File, Post, Publication, PublicationState, Variant, VariantStatus
+from store.database.tables import (
+    FINAL,
+    File,
+    Job,
+    JobKind,
+    Post,
+    Publication,
+    PublicationState,
+    Variant,
+    VariantStatus,
+)
 from store.files.containers import MediaType
 from store.files.copies import NamedCopies
 from store.files.targets import Published, Target, TargetError
@@ -84,7 +94,7 @@ class Publishing:
         published = _remembered(ready.publication)
         if ready.publication.state is not PublicationState.PUBLISHED:
             if ready.variant.status not in PUBLISHABLE:
-                return Failed(kind=FailureKind.BAD_REQUEST, words=_not_wanted(ready.variant))
+                return await self._take_back(ready, target, published, fenced)
             if published is None or not await target.verify(published):
                 published = await self._upload(ready, target, fenced)
         assert published is not None  # a publication that is done has its address
@@ -92,11 +102,24 @@ class Publishing:
         try:
             await fenced(lambda session, held: _show(session, held, ready, shown))
         except _NotWantedError as unwanted:
-            await target.unpublish(published)
-            await fenced(lambda session, _held: _withdraw(session, ready))
-            return Failed(kind=FailureKind.BAD_REQUEST, words=str(unwanted))
+            return await self._take_back(ready, target, published, fenced, words=str(unwanted))
         await self._end_preview(ready)
         return _nothing_more
+
+    async def _take_back(
+        self,
+        ready: _Ready,
+        target: Target,
+        published: Published | None,
+        fenced: Fenced,
+        *,
+        words: str | None = None,
+    ) -> Failed:
+        """Somebody decided otherwise: what was uploaded already goes."""
+        if published is not None:
+            await target.unpublish(published)
+            await fenced(lambda session, _held: _withdraw(session, ready))
+        return Failed(kind=FailureKind.BAD_REQUEST, words=words or _not_wanted(ready.variant))
 
     async def _upload(self, ready: _Ready, target: Target, fenced: Fenced) -> Published:
         """Upload and verify; then the row says so."""
@@ -171,10 +194,23 @@ async def _show(session: AsyncSession, held: Held, ready: _Ready, published: Pub
         await outbox.tell(
             session, variant.owner_id, WebhookEvent.VARIANT_PUBLISHED, f"{variant.id}:{row.target}", data
         )
-    if post is not None and posts.allowed(post.status, PostMove.PUBLISHED):
+    if post is not None and await _still_chosen(session, held, post):
         await _feature(session, post, variant, published.url)
     if held.job is not None:
         held.job.message = f"Published at {published.url}"
+
+
+async def _still_chosen(session: AsyncSession, held: Held, post: Post) -> bool:
+    """Whether the post waits for this very publication: a run that begins anew may come after the next choice."""
+    if held.job is None or not posts.allowed(post.status, PostMove.PUBLISHED):
+        return False
+    newer = select(Job.id).where(
+        Job.post_id == post.id,
+        Job.kind == JobKind.PUBLICATION,
+        Job.status.not_in(FINAL),
+        Job.id > held.job.id,
+    )
+    return await session.scalar(newer.limit(1)) is None
 
 
 async def _feature(session: AsyncSession, post: Post, variant: Variant, url: str) -> None:

@@ -6,10 +6,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 # The same tags as in claiming.py: of another owner's tasks start, start + 1, … those below ours come first.
+# What waits at a gate (queue.gates) comes after what opens it.
 _POSITION = text("""
 WITH mine AS (
   SELECT owner_id, lane, priority, id FROM tasks
-  WHERE job_id = :job AND state = 'QUEUED' ORDER BY priority DESC, id LIMIT 1
+  WHERE job_id = :job AND state = 'QUEUED'
+  ORDER BY not_before > clock() + interval '50 years', priority DESC, id LIMIT 1
 ), lane AS (
   SELECT coalesce(max(lanes.virtual_time), 0) AS at FROM mine JOIN lanes ON lanes.name = mine.lane
 ), own AS (

@@ -19,7 +19,7 @@ from tests import client
 from tests.client import Api
 from tests.executor import workshop
 from tests.peers.openai import KEY, OpenAIPeer
-from tests.peers.serving import serving
+from tests.peers.serving import Faults, serving
 
 WRITER = "writer"
 TEXT = """
@@ -32,6 +32,15 @@ subscription ($id: ID!, $after: BigInt) {
 @contextlib.asynccontextmanager
 async def writing(db: Database, folder: Path, **settings: Any) -> AsyncIterator[tuple[Api, OpenAIPeer]]:
     """The application with the text model "writer", which costs 1 and 2 dollars per million tokens in and out."""
+    async with hosting(db, folder, **settings) as (api, peer, _):
+        yield api, peer
+
+
+@contextlib.asynccontextmanager
+async def hosting(
+    db: Database, folder: Path, **settings: Any
+) -> AsyncIterator[tuple[Api, OpenAIPeer, Faults]]:
+    """As `writing`; with `openai_api_key=KEY` OpenAI's pictures too, from the same peer."""
     importlib.import_module("openai")  # takes longer than the leases of these tests
     peer = OpenAIPeer()
     vault = Vault(folder)
@@ -48,6 +57,7 @@ async def writing(db: Database, folder: Path, **settings: Any) -> AsyncIterator[
                     "text_api_key": KEY,
                     "text_price_input": 1,
                     "text_price_output": 2,
+                    "openai_base_url": f"{served.url}/v1",
                     "hosted_allow_private": True,
                     **settings,
                 }
@@ -56,7 +66,7 @@ async def writing(db: Database, folder: Path, **settings: Any) -> AsyncIterator[
         )
         async with client.serving(db, folder, workshop.scripted(), hosted) as api:
             try:
-                yield api, peer
+                yield api, peer, served.faults
             finally:
                 await hosted.close()
 

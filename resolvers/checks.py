@@ -16,11 +16,11 @@ def check(sent: Any, inside: tuple[str, ...] = ()) -> None:
         value = getattr(sent, field.name)
         path = (*inside, _camel(field.name))
         text = value.value if isinstance(value, Some) else value
-        if dataclasses.is_dataclass(text):
-            check(text, path)
-        for each in text if isinstance(text, list) else [text]:
+        for at, each in enumerate(text if isinstance(text, list) else [text]):
             if isinstance(each, str):
                 _check_text(path, each, field.metadata.get("most"))
+            elif dataclasses.is_dataclass(each):
+                check(each, (*path, str(at)) if isinstance(text, list) else path)
 
 
 def _check_text(path: tuple[str, ...], text: str, most: int | None) -> None:

@@ -71,13 +71,11 @@ def _texts(sent: Any, inside: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         value = getattr(sent, name)
         value = value.value if isinstance(value, Some) else value
         path = (*inside, _camel(name))
-        if dataclasses.is_dataclass(value):
-            yield from _texts(value, path)
-        for each in value if isinstance(value, list) else [value]:
+        for at, each in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(each, str) and name in _free(cls):
                 yield path, each, name in PICTURED
-            elif isinstance(value, list) and dataclasses.is_dataclass(each):
-                yield from _texts(each, path)
+            elif dataclasses.is_dataclass(each):
+                yield from _texts(each, (*path, str(at)) if isinstance(value, list) else path)
 
 
 @functools.cache

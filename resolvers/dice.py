@@ -1,6 +1,6 @@
 """Dice: a notation is rolled by the library `d20`; what it cannot read is refused with the place.
 
-A roll ends early however hostile its notation is: at most 1,000 dice, 200 characters and numbers of 18 digits.
+A roll ends early however hostile its notation is: at most 200 dice, 200 characters and numbers of 18 digits.
 """
 
 import re
@@ -21,7 +21,7 @@ from resolvers.visible import visible
 from store.database.ids import new_id
 from store.database.tables import DiceRoll, Post
 
-MOST_DICE = 1000
+MOST_DICE = 200  # what selectors do with a set takes the square of its size
 MOST_AT_ONCE, MOST_ROLLS = 20, 100  # in one call, of one post
 LARGEST = 2**31 - 1
 END = "$END"
@@ -46,16 +46,16 @@ async def roll_dice(info: Info, asked: RollDiceInput) -> DiceRoll:
 
 def rolled(notation: str, field: tuple[str, ...], *, owner_id: uuid.UUID) -> DiceRoll:
     """A roll that is not kept yet; raises Refused INVALID_NOTATION, naming the place."""
+    leading, notation = len(notation) - len(notation.lstrip()), notation.strip()
     number = _LONG_NUMBER.search(notation)
     if number is not None:
-        raise _refusal(
-            f"the number at character {number.start() + 1} is too long; 18 digits are the most", field
-        )
+        place = leading + number.start() + 1
+        raise _refusal(f"the number at character {place} is too long; 18 digits are the most", field)
     try:
         result = d20.Roller(d20.RollContext(max_rolls=MOST_DICE)).roll(notation)
         total, breakdown = result.total, result.result
     except d20.RollSyntaxError as error:
-        raise _refusal(_place(error, notation), field) from error
+        raise _refusal(_place(error, notation, leading), field) from error
     except d20.TooManyRolls as error:
         raise _refusal(f"that would be more than {MOST_DICE:,} dice", field) from error
     except (d20.RollError, OverflowError, RecursionError) as error:
@@ -63,9 +63,7 @@ def rolled(notation: str, field: tuple[str, ...], *, owner_id: uuid.UUID) -> Dic
         raise _refusal(words.rstrip("."), field) from error
     if abs(total) > LARGEST:
         raise _refusal(f"its total is beyond {LARGEST:,}", field)
-    return DiceRoll(
-        id=new_id(), owner_id=owner_id, notation=notation.strip(), total=total, breakdown=breakdown
-    )
+    return DiceRoll(id=new_id(), owner_id=owner_id, notation=notation, total=total, breakdown=breakdown)
 
 
 def rolled_all(notations: list[str], *, owner_id: uuid.UUID) -> list[DiceRoll]:
@@ -107,11 +105,11 @@ async def _of_posts(info: Info, keys: list[uuid.UUID]) -> list[list[DiceRoll]]:
     return [[roll for roll in rolls if roll.post_id == key] for key in keys]
 
 
-def _place(error: d20.RollSyntaxError, notation: str) -> str:
+def _place(error: d20.RollSyntaxError, notation: str, leading: int) -> str:
     got = str(error.got)
     if getattr(error.got, "type", None) == END or not got:
-        return f"something is missing at its end, after character {len(notation.rstrip())}"
-    return f"{got[:20]!r} at character {error.col} is not understood"
+        return f"something is missing at its end, after character {leading + len(notation)}"
+    return f"{got[:20]!r} at character {leading + error.col} is not understood"
 
 
 def _refusal(words: str, field: tuple[str, ...]) -> Refused:

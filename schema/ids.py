@@ -101,21 +101,25 @@ def expect(text: str, table: type[Table], field: tuple[str, ...]) -> uuid.UUID:
 
 def decoded(given: Input, inside: tuple[str, ...] = ()) -> Input:
     """The input with its ids decoded, those in lists and in nested inputs too; raises Refused naming the field."""
-    changes: dict[str, Any] = {}
     cls: type = type(given)
-    for name, table in _id_fields(cls).items():
-        value, path = getattr(given, name), (*inside, camel(name))
-        if isinstance(value, Some) and isinstance(value.value, str) and table is not None:
-            changes[name] = Some(expect(value.value, table, path))
-        elif isinstance(value, str) and table is not None:
-            changes[name] = expect(value, table, path)
-        elif isinstance(value, list) and table is not None:
-            changes[name] = [expect(each, table, (*path, str(at))) for at, each in enumerate(value)]
-        elif dataclasses.is_dataclass(value) and table is None:
-            changes[name] = decoded(value, path)
+    changes = {
+        name: _decoded(getattr(given, name), table, (*inside, camel(name)))
+        for name, table in _id_fields(cls).items()
+    }
     for name in _loose_fields(cls):
         changes[name] = [Named(given=each, ref=decode(each)) for each in getattr(given, name)]
     return dataclasses.replace(given, **changes) if changes else given  # type: ignore[type-var]  # an input is a dataclass
+
+
+def _decoded(value: Any, table: type[Table] | None, path: tuple[str, ...]) -> Any:
+    """What stands in a field that holds ids of that table, or (None) nested inputs."""
+    if isinstance(value, Some):
+        return Some(_decoded(value.value, table, path))
+    if isinstance(value, list):
+        return [_decoded(each, table, (*path, str(at))) for at, each in enumerate(value)]
+    if isinstance(value, str) and table is not None:
+        return expect(value, table, path)
+    return decoded(value, path) if dataclasses.is_dataclass(value) else value
 
 
 @functools.cache

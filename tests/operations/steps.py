@@ -53,7 +53,7 @@ mutation ($input: UnlockAppearanceInput!) {
 STATE = """
 query ($id: ID!) {
   node(id: $id) {
-    ... on Persona {
+    ... on Subject {
       baseImageStatus
       appearanceLocked
       baseImage { id versionNumber status }

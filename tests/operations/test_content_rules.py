@@ -122,7 +122,7 @@ async def test_caption_of_an_attached_picture_is_refused(ruled: Api) -> None:
     payload = await ruled.do(
         mutation("createPost"), content="x", images=[{"variantId": variant, "caption": BAD}]
     )
-    assert refused(payload)[::2] == ("CONTENT_REFUSED", ["images", "caption"])
+    assert refused(payload)[::2] == ("CONTENT_REFUSED", ["images", "0", "caption"])
 
 
 async def test_changes_are_refused_too(ruled: Api) -> None:

@@ -10,17 +10,11 @@ from store.events import Change, changed
 
 
 async def enqueue(
-    session: AsyncSession,
-    job: Job,
-    variants: Sequence[Variant],
-    tasks: Sequence[Task],
-    *,
-    promises: Sequence[ledger.Promise] | None = None,
+    session: AsyncSession, job: Job, variants: Sequence[Variant], tasks: Sequence[Task]
 ) -> None:
     """Add the rows of one job and hold what its tasks may cost; workers are told when the caller commits.
 
-    `promises` replaces what each task would hold by itself (its estimate, and one picture for an IMAGE task), for
-    a task that will enqueue others. Locks the owner's usage: lock everything else before.
+    A task holds its estimate, and one picture if it makes one. Locks the owner's usage: lock everything else before.
 
     Flushes, so that a violated constraint is raised here. Waits for nobody: whose turn it is, is counted when
     tasks are claimed.
@@ -31,6 +25,5 @@ async def enqueue(
     for rows in ([job], variants, tasks):
         session.add_all(rows)
         await session.flush()
-    held = [ledger.promise(task) for task in tasks] if promises is None else promises
-    await ledger.hold(session, job.owner_id, held)
+    await ledger.hold(session, job.owner_id, [ledger.promise(task) for task in tasks])
     changed(session, Change(job_id=job.id, queued=True))

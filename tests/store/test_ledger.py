@@ -20,10 +20,9 @@ from store.database.tables import (
     LedgerKind,
     Limits,
     ProviderCall,
-    TaskKind,
     Usage,
 )
-from store.ledger import Bound, Exceeded, Promise
+from store.ledger import Bound, Exceeded
 from store.queue import Failure, cancel_job
 from tests.executor import workshop as at
 from tests.store.clockwork import Clockwork
@@ -204,20 +203,6 @@ async def test_released_pictures_can_be_asked_for_again(works: Clockwork) -> Non
         await cancel_job(session, job_id)
     await at.add_job(works.db, at.Order(owner_id=ann, count=3))
     assert (await standing(works.db, ann))[0] == 3
-
-
-async def test_promise_for_others_is_held_by_one_task_and_makes_no_picture_itself(works: Clockwork) -> None:
-    ann = await at.add_user(works.db)
-    job_id = await at.add_text_job(works.db, at.Order(owner_id=ann, prompt="p"))
-    [task] = await at.tasks_of(works.db, job_id)
-    assert task.kind is TaskKind.WRITE
-    async with works.db.begin() as session:
-        await ledger.hold(session, ann, [Promise(task_id=task.id, usd=FOUR_CENTS, images=3)])
-    assert await standing(works.db, ann) == (3, 3, Decimal(0), FOUR_CENTS)
-    [claim] = await works.claim()
-    await works.begin(claim)
-    await works.finish(claim)
-    assert await standing(works.db, ann) == (0, 0, Decimal(0), Decimal(0))
 
 
 async def test_200_parallel_promises_against_room_for_37_accept_exactly_37(db: Database) -> None:

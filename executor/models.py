@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from generators.catalog import Availability, Capability, Catalog, Model, Provider
-from generators.generator import Checks, Estimates, Finds, Generator, Writes
+from generators.generator import Checks, Downloads, Estimates, Finds, Generator, Writes
 from generators.spec import ImageSpec, TextSpec, TrainingSpec
 
 LOCAL_LANE = "local"
@@ -61,6 +61,13 @@ class Models:
             return generator.estimate(spec)
         model = self.get(spec.model)
         return (model.price if model is not None else None) or Decimal(0)
+
+    def not_downloadable(self, key: str) -> str | None:
+        """Why there is nothing to bring onto this machine for that model; None = it can be brought."""
+        generator: object = self.generator_for(key)
+        if isinstance(generator, Downloads):
+            return generator.not_downloadable(key)
+        return f"{key} does not run on this machine; there is nothing to download."
 
     def text_model(self) -> Model | None:
         """The model that writes texts and can be used now; None when nothing is configured."""

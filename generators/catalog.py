@@ -48,6 +48,15 @@ class Size:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How adapters of a model are usually trained."""
+
+    steps: int = 500
+    learning_rate: float = 1e-4
+    rank: int = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
     """One catalog row.
 
@@ -55,6 +64,7 @@ class Model:
     `max_side`. `default_steps` 0 = the model has no steps. `price` in US dollars a picture, None = free or by usage.
     `max_prompt` in characters; `max_references` and `max_count` per request. `retired_on` with `successor` = only
     a name to answer for. `qualities` from the cheapest to the best; empty = the model knows no tiers.
+    `recipe` of a model that can be trained; None = the usual one.
     """
 
     key: str
@@ -77,6 +87,7 @@ class Model:
     successor: str | None = None
     note: str | None = None
     qualities: tuple[str, ...] = ()
+    recipe: Recipe | None = None
     rank: int = 0  # the best available local model is the one with the highest rank
 
     @property

@@ -108,6 +108,15 @@ class Estimates(Protocol):
 
 
 @runtime_checkable
+class Downloads(Protocol):
+    """A generator whose models can be brought onto this machine."""
+
+    def not_downloadable(self, key: str) -> str | None:
+        """Why there is nothing to bring for that model; None = it can be brought."""
+        ...
+
+
+@runtime_checkable
 class Writes(Protocol):
     """A generator that has a model for texts."""
 

@@ -9,6 +9,7 @@ import uuid
 from typing import NewType
 
 from store.database.tables import (
+    Adapter,
     ApiKey,
     Beat,
     Game,
@@ -38,6 +39,7 @@ ApiKeyId = NewType("ApiKeyId", uuid.UUID)
 UserId = NewType("UserId", uuid.UUID)
 WebhookId = NewType("WebhookId", uuid.UUID)
 DeliveryId = NewType("DeliveryId", uuid.UUID)
+AdapterId = NewType("AdapterId", uuid.UUID)
 PostId = NewType("PostId", uuid.UUID)
 GameId = NewType("GameId", uuid.UUID)
 BeatId = NewType("BeatId", uuid.UUID)
@@ -52,6 +54,7 @@ TABLES: dict[object, type[Table]] = {
     UserId: User,
     WebhookId: WebhookEndpoint,
     DeliveryId: WebhookDelivery,
+    AdapterId: Adapter,
     PostId: Post,
     GameId: Game,
     BeatId: Beat,

@@ -23,6 +23,7 @@ from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import one, visible
 from store import base_image, ledger, queue, removal
+from store.adapters import drop_weights, weights_of
 from store.database.tables import FINAL, Character, Job, Persona, Subject, Table, User, Variant
 
 Row = TypeVar("Row", bound=Table)
@@ -114,9 +115,11 @@ async def delete_subject(info: Info, asked: DeleteSubjectInput) -> Subject:
         await ledger.settle_jobs(session, canceled)
         audit.note(context, session, "subject.deleted", subject, name=subject.name)
         gone = await removal.going(session, Variant.subject_id == subject.id)
+        weights = await weights_of(session, subject.id)
         await session.execute(delete(Subject).where(Subject.id == subject.id))
         hashes = await removal.unneeded(session, gone.file_ids)
     await removal.finish(context.db, context.files.vault, context.files.copies, gone, hashes)
+    await drop_weights(context.db, context.files.vault, weights)
     return subject
 
 

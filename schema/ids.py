@@ -18,6 +18,7 @@ from resolvers.context import Maybe, Some
 from resolvers.ids import TABLES, GlobalId, LooseId, Named, Ref
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import (
+    Adapter,
     ApiKey,
     Beat,
     Character,
@@ -49,6 +50,7 @@ KINDS: dict[str, type[Table]] = {
     "User": User,
     "Upload": Upload,
     "Preset": Preset,
+    "Adapter": Adapter,
     "ApiKey": ApiKey,
     "WebhookEndpoint": WebhookEndpoint,
     "WebhookDelivery": WebhookDelivery,

@@ -1,6 +1,7 @@
 """The inputs of the contract: the resolvers' own dataclasses, published as they are."""
 
 from resolvers import (
+    adapter_inputs,
     bulk_inputs,
     character_inputs,
     decisions_inputs,
@@ -60,6 +61,10 @@ INPUTS = tuple(
         posts_inputs.AttachStockPhotoInput,
         posts_inputs.ApprovePostInput,
         posts_inputs.PublishVariantInput,
+        adapter_inputs.TrainAdapterInput,
+        adapter_inputs.ActivateAdapterInput,
+        adapter_inputs.DeleteAdapterInput,
+        adapter_inputs.DownloadCheckpointInput,
         people_inputs.CreateApiKeyInput,
         people_inputs.RevokeApiKeyInput,
         people_inputs.CreateUserInput,

@@ -54,9 +54,10 @@ class JobProgress:
     queue_position: int | None = shown("How many are before it, from 1; null once it runs.")
     eta_seconds: float | None = shown("Seconds until it is finished, as far as can be told.")
     variants: list[VariantProgress] = shown("Every variant of the job, by version number.")
-    step: int | None = shown("Steps done, of a training.")
-    steps: int | None = shown("Steps in all, of a training.")
-    loss: float | None = shown("The newest loss, of a training.")
+    step: int | None = shown("Steps done, of a training; MiB, of a download.")
+    steps: int | None = shown("Steps in all, of a training; MiB, of a download.")
+    loss: float | None = shown("The mean loss of the newest steps, of a training.")
+    samples: list[Variant] = shown("Pictures that a training has made on its way, by version number.")
     message: str | None = shown("What happened, for people.")
 
 

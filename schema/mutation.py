@@ -7,6 +7,7 @@ import resolvers.generating
 import resolvers.jobs
 import resolvers.subjects
 from schema.accounts import AccountMutations
+from schema.adapters import AdapterMutations
 from schema.bulk import BulkMutations
 from schema.characters import CharacterMutations
 from schema.games import GameMutations
@@ -27,6 +28,7 @@ JOB = (Job, "The job.")
 
 @strawberry.type(description="Everything that can be done. A refusal is an answer: look at `userErrors`.")
 class Mutation(
+    AdapterMutations,
     ImageMutations,
     WebhookMutations,
     AccountMutations,

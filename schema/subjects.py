@@ -2,6 +2,7 @@
 
 import datetime
 
+import resolvers.adapters
 import resolvers.base_images
 import resolvers.posts
 import resolvers.subjects
@@ -37,6 +38,16 @@ class Subject(Node):
     )
     appearance_locked: bool = shown(
         "Whether the look is fixed: from approval until it is unlocked on purpose."
+    )
+    adapters = related(
+        resolvers.adapters.adapters_of,
+        list[lazily.Adapter],
+        "What models have learned of the look, newest first.",
+    )
+    active_adapter = related(
+        resolvers.adapters.active_adapter,
+        lazily.Adapter | None,
+        "The adapter that holds the look wherever a picture is made with its base model.",
     )
     variants = connection(
         resolvers.variants.variants_of_subject,

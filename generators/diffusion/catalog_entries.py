@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from generators.catalog import Capability, Model, Provider, Size
+from generators.catalog import Capability, Model, Provider, Recipe, Size
 from generators.diffusion.families.cards import BY_NAME
 
 UNTRIED = "The code that runs it is tested with random weights of the same classes; its own weights were not at hand."
@@ -10,6 +10,7 @@ UNTRIED = "The code that runs it is tested with random weights of the same class
 
 MAX_REFERENCES = 4
 NATIVE = Size(width=1024, height=1024)
+SMALL_SIDE = 256  # pixels; checkpoints for smaller pictures are small networks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,14 @@ class Checkpoint:
             version=self.revision,
             licence=self.licence,
             note=self.note,
+            recipe=self._recipe() if Capability.TRAINING in able else None,
             rank=self.rank,
         )
+
+    def _recipe(self) -> Recipe:
+        """A small network learns a look in fewer and larger steps."""
+        small = max(self.native.width, self.native.height) <= SMALL_SIDE
+        return Recipe(steps=200, learning_rate=2e-3, rank=8) if small else Recipe()
 
 
 BUILTIN = (

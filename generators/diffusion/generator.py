@@ -50,6 +50,15 @@ class DiffusionGenerator:
         """Whether the checkpoint lies on disk, complete and of a kind that the engine runs."""
         return self.shelf.availability(key)
 
+    def not_downloadable(self, key: str) -> str | None:
+        """Why there is nothing to bring for that checkpoint; None = it can be brought."""
+        entry = self.shelf.get(key)
+        if entry is None:
+            return f"No local checkpoint has the key {key!r}."
+        if entry.is_folder:
+            return f"{entry.name} is a folder of this server; there is nothing to download."
+        return f"{entry.name} is here already." if self.shelf.folder(entry) is not None else None
+
     def best_model(self) -> Model | None:
         """The highest in rank that can be used now; None = `unavailable_words` says why."""
         best = self.shelf.best()

@@ -188,7 +188,20 @@ async def _events(order: Order, spec: TrainingSpec, live: Live) -> AsyncGenerato
                 return
         yield _died(await child.wait(), diary)
     finally:
-        await asyncio.shield(_ended(child))
+        await _to_its_end(asyncio.create_task(_ended(child)))
+
+
+async def _to_its_end(task: "asyncio.Task[None]") -> None:
+    """Wait for a task whatever happens to the caller, who is cancelled after it."""
+    canceled = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            canceled = error
+    if canceled is not None:
+        raise canceled
+    task.result()
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

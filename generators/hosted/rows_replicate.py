@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from decimal import Decimal
 
-from generators.catalog import Capability, Model, Provider, Size
+from generators.catalog import Capability, Model, Provider, Recipe, Size
 from generators.events import Json
 from generators.hosted.entry import Entry, Inputs, Price, Sizing, frozen
 
@@ -298,6 +298,7 @@ TRAINER = Entry(
         provider=Provider.REPLICATE,
         capabilities=frozenset({Capability.TRAINING}),
         price=None,
+        recipe=Recipe(steps=1000, learning_rate=4e-4, rank=16),
         note="Trains on Replicate; pictures with the result are made by the version that the training made.",
     ),
     wire="ostris/flux-dev-lora-trainer",

@@ -221,17 +221,10 @@ async def test_state_of_another_training_is_not_taken_up(tmp_path: Path) -> None
         return optimizer, weights
 
     order = Order(
-        **{
-            name: ""
-            for name in ("lock", "source", "family", "device", "trigger", "class_prompt", "base_model")
-        },
-        **{
-            name: 1 for name in ("side", "rank", "steps", "learning_rate", "seed", "sample_steps", "guidance")
-        },
-        folder=str(tmp_path),
-        lessons=(),
-        resume="state",
-    )
+        folder=str(tmp_path), lock="", source="", family="sd", device="cpu", lessons=(), trigger="zwx",
+        class_prompt="woman", base_model="tiny", side=64, rank=4, steps=9, learning_rate=1e-3, seed=0,
+        sample_steps=2, guidance=1.0, resume="state",
+    )  # fmt: skip
     optimizer, weights = optimized(4)
     save_state(order, "state", optimizer, weights, Record(step=7, scores=[(7, -0.5)]))
 

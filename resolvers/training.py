@@ -1,0 +1,246 @@
+"""Training an adapter: everything checked, then one job with one task."""
+
+import re
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from executor import specs
+from executor.lanes import TRAIN_LANE
+from generators.catalog import Capability, Model, Provider, Recipe
+from generators.spec import FileRef, TrainingImage, TrainingSpec
+from resolvers import audit, idempotency
+from resolvers.adapter_inputs import TrainAdapterInput
+from resolvers.checks import within
+from resolvers.context import Context, Info
+from resolvers.idempotency import Asked
+from resolvers.refused import Refused, UserErrorCode
+from resolvers.subjects import found, missing
+from resolvers.visible import visible
+from store import queue
+from store.database.ids import new_id
+from store.database.tables import (
+    File,
+    Job,
+    JobKind,
+    Persona,
+    Subject,
+    Task,
+    TaskKind,
+    Upload,
+    Variant,
+    VariantStatus,
+)
+
+FEWEST, MOST = 3, 50
+MOST_STEPS, MOST_RANK, HIGHEST_RATE = 6000, 128, 0.1
+LARGEST_SEED = 2**53 - 1
+TITLE = 200
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+NOT_TAUGHT = frozenset({VariantStatus.HELD, VariantStatus.BLOCKED, VariantStatus.REJECTED})
+USUAL = Recipe()
+
+
+async def train_adapter(info: Info, asked: TrainAdapterInput) -> Job:
+    """Enqueue one training."""
+    context, once = info.context, Asked.of("trainAdapter", asked)
+    async with context.writing() as session:
+        made = await idempotency.earlier(session, context.viewer, once)
+        if made is not None:
+            return await found(session, context.viewer, Job, made["job"])
+        subject = await found(session, context.viewer, Subject, asked.subject_id)
+        model = _model(context, asked.model)
+        spec = await _spec(context, session, subject, model, asked)
+        job = _job(context, subject, spec)
+        await queue.enqueue(session, job, [], [_task(context, job, model, spec)])
+        audit.note(context, session, "adapter.trained", job, model=model.key, pictures=len(spec.images))
+        await idempotency.keep(session, context.viewer, once, job=job.id)
+    return job
+
+
+def _model(context: Context, key: str | None) -> Model:
+    """The one that is named, else the best local one; raises Refused when it cannot be trained now."""
+    able = context.models.list(Capability.TRAINING)
+    if key is None:
+        local = [
+            model
+            for model in able
+            if model.provider is Provider.LOCAL and context.models.availability(model.key).available
+        ]
+        if not local:
+            words = "No local model can be trained here now. Name one of a provider, or bring a checkpoint."
+            raise Refused(UserErrorCode.NO_LOCAL_MODEL, words, ("model",))
+        return max(local, key=lambda model: model.rank)
+    model = context.models.get(key)
+    if model is None:
+        words = f"There is no model {key!r}. `models` lists them all."
+        raise Refused(UserErrorCode.UNKNOWN_MODEL, words, ("model",))
+    if Capability.TRAINING not in model.capabilities:
+        others = ", ".join(each.key for each in able) or "none is configured"
+        words = f"{model.name} cannot be trained. These can: {others}."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("model",))
+    usable = context.models.availability(key)
+    if not usable.available:
+        reason = usable.reason or f"{model.name} is not available."
+        raise Refused(UserErrorCode.MODEL_UNAVAILABLE, reason, ("model",))
+    return model
+
+
+async def _spec(
+    context: Context, session: AsyncSession, subject: Subject, model: Model, asked: TrainAdapterInput
+) -> TrainingSpec:
+    recipe = model.recipe or USUAL
+    steps, rank = asked.steps or recipe.steps, asked.rank or recipe.rank
+    rate = recipe.learning_rate if asked.learning_rate is None else asked.learning_rate
+    _check_numbers(asked)
+    if asked.prior_preservation and model.provider is not Provider.LOCAL:
+        words = f"{model.name} has no prior preservation."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("priorPreservation",))
+    trigger, kind = _trigger(subject, asked.trigger), _class(subject, asked.class_prompt)
+    files = await _files(context, session, asked)
+    return TrainingSpec(
+        model=model.key,
+        images=_lessons(files, asked.captions, f"{trigger} {kind}", trigger),
+        trigger=trigger,
+        class_prompt=kind,
+        rank=rank,
+        steps=steps,
+        learning_rate=rate,
+        prior_preservation=asked.prior_preservation,
+        seed=secrets.randbelow(2**31) if asked.seed is None else asked.seed,
+        owner_id=str(subject.owner_id),
+        request_id=context.request_id or "",
+    )
+
+
+def _check_numbers(asked: TrainAdapterInput) -> None:
+    if asked.steps is not None:
+        within("steps", asked.steps, 1, MOST_STEPS)
+    if asked.rank is not None:
+        within("rank", asked.rank, 1, MOST_RANK)
+    if asked.seed is not None:
+        within("seed", asked.seed, 0, LARGEST_SEED)
+    if asked.learning_rate is not None and not 0 < asked.learning_rate <= HIGHEST_RATE:
+        words = f"learningRate must be above 0 and at most {HIGHEST_RATE}; got {asked.learning_rate}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("learningRate",))
+
+
+def _trigger(subject: Subject, wanted: str | None) -> str:
+    """The caller's, else letters of the name with some of the id: a word that means nothing else to the model."""
+    if wanted is None:
+        letters = "".join(letter for letter in subject.name.lower() if letter.isascii() and letter.isalnum())
+        return f"{letters[:6]}{subject.id.hex[-4:]}"
+    if not WORD.fullmatch(wanted):
+        words = "The trigger must be one word of letters, digits, - and _."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("trigger",))
+    return wanted
+
+
+def _class(subject: Subject, wanted: str | None) -> str:
+    if wanted and wanted.strip():
+        return wanted.strip()
+    return "person" if isinstance(subject, Persona) else "character"
+
+
+def _lessons(
+    files: Sequence[File], captions: Sequence[str] | None, name: str, trigger: str
+) -> tuple[TrainingImage, ...]:
+    """The pictures with their captions, each of which begins with the subject's name."""
+    told = list(captions or [""] * len(files))
+    if len(told) != len(files):
+        words = f"Give one caption for each picture: {len(files)} pictures, {len(told)} captions."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("captions",))
+    return tuple(
+        TrainingImage(
+            file=FileRef(sha256=file.sha256, size=file.size, media_type=file.media_type),
+            caption=_captioned(words.strip(), name, trigger),
+        )
+        for file, words in zip(files, told, strict=True)
+    )
+
+
+def _captioned(words: str, name: str, trigger: str) -> str | None:
+    if not words:
+        return None
+    return words if trigger.lower() in words.lower() else f"{name}, {words}"
+
+
+async def _files(context: Context, session: AsyncSession, asked: TrainAdapterInput) -> list[File]:
+    """Those of the variants, then those of the uploads; raises Refused for one that cannot be learned from."""
+    variants, uploads = asked.variant_ids or [], asked.upload_ids or []
+    count = len(variants) + len(uploads)
+    if not FEWEST <= count <= MOST:
+        words = f"Give {FEWEST} to {MOST} pictures in `variantIds` and `uploadIds`; got {count}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("variantIds",))
+    files = [
+        *await _of_variants(context, session, variants),
+        *await _of_uploads(context, session, uploads),
+    ]
+    if len({file.sha256 for file in files}) < count:
+        raise Refused(UserErrorCode.INVALID_INPUT, "Give each picture once.", ("variantIds",))
+    return files
+
+
+async def _of_variants(context: Context, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[File]:
+    statement = (
+        select(Variant, File)
+        .outerjoin(File, File.id == Variant.file_id)
+        .where(Variant.id.in_(ids), visible(context.viewer, Variant))
+    )
+    rows = {variant.id: (variant, file) for variant, file in (await session.execute(statement)).all()}
+    files = []
+    for key in ids:
+        if key not in rows:
+            raise missing(Variant, "variantIds")
+        variant, file = rows[key]
+        if file is None or variant.status in NOT_TAUGHT:
+            words = f"A picture that is {variant.status.value} cannot be learned from."
+            raise Refused(UserErrorCode.INVALID_STATE, words, ("variantIds",))
+        if not context.files.vault.exists(file.sha256):
+            words = "The original of a picture was let go after it was published; upload it again to learn from it."
+            raise Refused(UserErrorCode.INVALID_STATE, words, ("variantIds",))
+        files.append(file)
+    return files
+
+
+async def _of_uploads(context: Context, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[File]:
+    statement = (
+        select(Upload.id, File)
+        .join(File, File.id == Upload.file_id)
+        .where(Upload.id.in_(ids), visible(context.viewer, Upload))
+    )
+    files = {row[0]: row[1] for row in (await session.execute(statement)).all()}
+    if any(key not in files for key in ids):
+        raise missing(Upload, "uploadIds")
+    return [files[key] for key in ids]
+
+
+def _job(context: Context, subject: Subject, spec: TrainingSpec) -> Job:
+    request = {"model": spec.model, "trigger": spec.trigger, "steps": spec.steps, "rank": spec.rank}
+    return Job(
+        id=new_id(),
+        owner_id=subject.owner_id,
+        kind=JobKind.TRAINING,
+        title=f"Adapter of {subject.name}"[:TITLE],
+        subject_id=subject.id,
+        request=request,
+        request_id=context.request_id,
+    )
+
+
+def _task(context: Context, job: Job, model: Model, spec: TrainingSpec) -> Task:
+    local = model.provider is Provider.LOCAL
+    return Task(
+        id=new_id(),
+        job_id=job.id,
+        owner_id=job.owner_id,
+        kind=TaskKind.TRAIN,
+        lane=TRAIN_LANE if local else context.models.lane_for(model.key),
+        model_key=model.key,
+        spec=specs.to_json(spec),
+        request_id=context.request_id,
+        cost_estimate=context.models.estimate(spec),
+    )

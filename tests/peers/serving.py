@@ -143,6 +143,7 @@ class _Server:
         self.app: Any = None
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(128)  # connections wait from here on, however late the thread begins
         config = uvicorn.Config(
             self._switch,
             timeout_graceful_shutdown=1,

@@ -7,8 +7,10 @@ may do is tested in tests/operations; here only who may do it.
     "Mutation.cancelJob": row(jobId="$queued_job"),
 
 `refused`: what the owner's own call is refused with, where doing it in full would need more than rows.
+`told`: what an id of somebody else's is refused with, where it is not NOT_FOUND.
 `scope`: the scope that an editor lacks, so that the field is FORBIDDEN whatever the id.
-`reviewer`: who reviews sees it whoever's it is: the one exception to ownership.
+
+`reviewQueue` and its two decisions are the one exception to ownership: who reviews sees HELD pictures of everybody.
 """
 
 import dataclasses
@@ -21,16 +23,19 @@ class Row:
 
     given: dict[str, Any]
     refused: str | None = None
+    told: str = "NOT_FOUND"
     scope: str | None = None
-    reviewer: bool = False
 
 
-def row(*, refused: str | None = None, scope: str | None = None, reviewer: bool = False, **given: Any) -> Row:
+def row(
+    *, refused: str | None = None, told: str = "NOT_FOUND", scope: str | None = None, **given: Any
+) -> Row:
     """One way of calling a field."""
-    return Row(given=given, refused=refused, scope=scope, reviewer=reviewer)
+    return Row(given=given, refused=refused, told=told, scope=scope)
 
 
 QUICK = {"width": 64, "height": 64, "steps": 2}
+NYX = {"name": "Nyx", "baseAppearanceDescription": "an elf", "gameId": "$game"}
 
 ROOTS: dict[str, Row | tuple[Row, ...]] = {
     # ---------------------------------------------------------------- what can be asked
@@ -47,6 +52,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
     "Query.characters": row(filter={"gameId": "$game"}),
     "Query.characterTemplates": row(),
     "Query.games": row(),
+    "Query.reviewQueue": row(scope="REVIEW"),
     "Query.posts": (row(filter={"personaId": "$persona"}), row(filter={"beatId": "$beat"})),
     "Query.post": row(slug="bread"),
     "Query.stockPhotos": row(query="bread", first=3, refused="MODEL_UNAVAILABLE"),
@@ -56,6 +62,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(input={"prompt": "a", "subjectId": "$approved", **QUICK}),
         row(input={"prompt": "a", "jobId": "$scene_job", **QUICK}),
         row(input={"prompt": "a", "postId": "$post", **QUICK}),
+        row(input={"prompt": "a", "newCharacter": NYX, **QUICK}),
         row(input={"prompt": "a", "referenceUploadIds": ["$upload"], **QUICK}),
         row(
             input={"prompt": "a", "subjectId": "$approved", "conditioning": {"variantId": "$approved_image"}},
@@ -80,6 +87,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(prompt="a", subjectId="$approved", **QUICK),
         row(prompt="a", jobId="$scene_job", **QUICK),
         row(prompt="a", postId="$post", **QUICK),
+        row(prompt="a", newCharacter=NYX, **QUICK),
         row(prompt="a", referenceUploadIds=["$upload"], **QUICK),
         row(prompt="a", subjectId="$approved", conditioning={"variantId": "$approved_image"}, **QUICK),
     ),
@@ -123,8 +131,16 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
     "Mutation.attachImage": row(postId="$beat_post", variantId="$spare"),
     "Mutation.detachImage": row(postImageId="$post_image"),
     "Mutation.updatePostImage": row(postImageId="$post_image", caption="Dawn"),
-    "Mutation.reorderPostImages": row(postId="$beat_post", postImageIds=["$post_image"]),
+    "Mutation.reorderPostImages": row(
+        postId="$beat_post", postImageIds=["$post_image"], told="INVALID_INPUT"
+    ),
     "Mutation.rollDice": row(postId="$beat_post", notation="1d6"),
+    "Mutation.releaseVariant": row(variantId="$held", scope="REVIEW"),
+    "Mutation.blockVariant": row(variantId="$held", scope="REVIEW"),
+    "Mutation.rejectVariants": row(variantIds=["$scene"]),
+    "Mutation.favoriteVariants": row(variantIds=["$scene"]),
+    "Mutation.publishVariants": row(variantIds=["$scene"]),
+    "Mutation.deleteVariants": row(variantIds=["$spare"]),
     # ---------------------------------------------------------------- what can be watched
     "Subscription.jobProgress": row(jobId="$job"),
     "Subscription.jobText": row(jobId="$job"),

@@ -1,4 +1,4 @@
-"""Every field × who calls it: nobody, its owner, somebody else, a key that was revoked.
+"""Every field, and whoever calls it: nobody, its owner, somebody else, a key that was revoked.
 
 Somebody else's id must behave exactly like one that never was: the same answer but for the id, and nothing changed.
 """
@@ -28,6 +28,7 @@ from resolvers.activity import cursor_of
 from resolvers.identity import create_key, list_keys, revoke_key
 from schema import schema
 from store.database.sessions import Database
+from store.database.tables import Role
 from tests import client
 from tests.client import Api
 from tests.executor import workshop
@@ -209,6 +210,26 @@ async def test_somebody_else_cannot_tell_the_owners_things_from_none_and_the_own
     await is_served(two.owner, name, found, two.ours)
 
 
+async def test_reviewers_see_held_pictures_of_all_and_nothing_else_of_their_owners(two: Two) -> None:
+    reviewer = await two.owner.another("rita", Role.REVIEWER)
+    owners = await world.belongings(two.db, two.ours.user_id)
+
+    seen = uuids(await called(reviewer, "Query.reviewQueue", {}))
+
+    held, whose = world.uuid_in(two.ours.ids["held"]), world.uuid_in(two.ours.ids["user"])
+    assert seen & owners == {held, whose}
+    assert world.uuid_in(two.theirs.ids["held"]) in seen
+    for name in ("Mutation.releaseVariant", "Mutation.blockVariant"):
+        refused = await called(reviewer, name, {"input": {"variantId": two.ours.ids["scene"]}})
+        absent = world.never_was(two.ours.ids["scene"])
+        unknown = await called(reviewer, name, {"input": {"variantId": absent}})
+        assert _without(refused, two.ours.ids["scene"]) == _without(unknown, absent)
+    released = await called(
+        reviewer, "Mutation.releaseVariant", {"input": {"variantId": two.ours.ids["held"]}}
+    )
+    assert uuids(released) & owners == {held, whose}
+
+
 async def cannot_tell(two: Two, name: str, found: Row, path: str, owners: set[str]) -> None:
     """One id of the owner's among the caller's own: the answer is that for an id that never was."""
     mine = two.theirs.of(arguments(name, found))
@@ -223,8 +244,9 @@ async def cannot_tell(two: Two, name: str, found: Row, path: str, owners: set[st
     assert _without(with_foreign, foreign) == _without(with_absent, absent), path
     assert not uuids(with_foreign) & (owners - {named}), path
     if name.startswith(("Mutation.", "Subscription.")):
-        expected = ("FORBIDDEN",) if found.scope else ("NOT_FOUND", "There is no")
+        expected = ("FORBIDDEN",) if found.scope else (found.told, "NOT_FOUND", "There is no")
         assert any(words in json.dumps(with_foreign) for words in expected), with_foreign
+        assert "INTERNAL" not in json.dumps(with_foreign), with_foreign
 
 
 async def is_served(owner: Api, name: str, found: Row, ours: World) -> None:

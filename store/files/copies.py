@@ -55,7 +55,7 @@ class NamedCopies:
 
 def _plain(name: str) -> str:
     """The name, if it is a name and no way out of the folder."""
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith("."):
         raise ValueError(f"{name!r} is no plain file name")
     return name
 

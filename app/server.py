@@ -24,6 +24,8 @@ from executor.progress import Progress, Sources
 from executor.retention import Retention
 from executor.settings import ExecutorSettings
 from executor.stock import Stock
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.encoders import LikenessSettings, LocalEncoders
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.judging import ClipJudge, JudgeSettings
 from generators.diffusion.settings import DiffusionSettings
@@ -125,6 +127,8 @@ async def _assemble(
     guarded = guard(settings, models.generators)
     judge = ClipJudge(settings.section(JudgeSettings))
     stack.push_async_callback(judge.close)
+    encoders = LocalEncoders(settings.section(LikenessSettings), Shelf(settings.section(DiffusionSettings)))
+    stack.push_async_callback(encoders.close)
     parts = Parts(
         db=opened.database,
         models=models,
@@ -137,6 +141,7 @@ async def _assemble(
         places=where,
         judge=judge,
         guard=guarded,
+        encoders=encoders,
     )
     return Server(
         settings=settings,

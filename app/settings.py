@@ -22,6 +22,7 @@ from app.graphql.settings import GraphQLSettings
 from app.server_settings import ServerSettings
 from executor.content.settings import ContentSettings
 from executor.settings import ExecutorSettings
+from generators.diffusion.encoders import LikenessSettings
 from generators.diffusion.judging import JudgeSettings
 from generators.diffusion.settings import DiffusionSettings
 from generators.hosted.settings import HostedSettings
@@ -46,6 +47,7 @@ SECTIONS: tuple[type[Any], ...] = (
     AccountSettings,
     ContentSettings,
     JudgeSettings,
+    LikenessSettings,
 )
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|_URL$")
 NOT_SETTINGS = frozenset({"data_dir"})  # declared by the store; other floors receive it

@@ -22,6 +22,7 @@ from executor.finishing import Finisher, Means, Render
 from executor.flushing import Flusher
 from executor.janitor import Janitor
 from executor.lanes import Lanes
+from executor.likeness import Measuring
 from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.patience import database_was_away
@@ -31,6 +32,7 @@ from executor.rewriting import Rewriter
 from executor.runner import Runner
 from executor.settings import ExecutorSettings
 from executor.training import Trained
+from generators.encoder import Encoders
 from generators.generator import RELEASED
 from generators.judge import Judge
 from store.database.sessions import Database, settled
@@ -62,6 +64,7 @@ class Parts:
     places: Places = dataclasses.field(default_factory=Places)
     judge: Judge | None = None
     guard: Guard = dataclasses.field(default_factory=Guard)
+    encoders: Encoders | None = None
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 
 
@@ -92,6 +95,7 @@ class Executor:
                     places=parts.places,
                     judge=parts.judge,
                     guard=parts.guard,
+                    measuring=Measuring(parts.db, parts.vault, parts.encoders),
                 )
             ),
             trained=Trained(parts.vault, parts.models, parts.render),

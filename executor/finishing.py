@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from executor import likeness
 from executor.approving import approve_if_good
 from executor.content.guard import Guard
+from executor.likeness import Likeness, Measuring
 from executor.models import Models
 from executor.publishing import PUBLISHABLE, Places
 from generators.catalog import Provider
@@ -42,6 +44,7 @@ class Means:
     places: Places = dataclasses.field(default_factory=Places)
     judge: Judge | None = None
     guard: Guard = dataclasses.field(default_factory=Guard)
+    measuring: Measuring | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,7 @@ class Ready:
     picture: Picture
     verdict: Verdict | None = None
     held_reason: str | None = None
+    likeness: Likeness | None = None
 
     def quality(self, variant: Variant) -> float | None:
         """0..1, as what the picture is for."""
@@ -72,12 +76,14 @@ class Finisher:
         self._places = means.places
         self._judge = means.judge
         self._guard = means.guard
+        self._measuring = means.measuring
 
     async def prepare(self, event: ImageMade, claim: Claim) -> Ready:
         """Judge a finished picture and put it into the vault, with its mark and its quick looks."""
         words = [claim.spec.get("prompt"), claim.spec.get("negative_prompt")]
         reason = await self._guard.reason_to_hold(words, event.data, event.media_type)
-        return dataclasses.replace(await self._judged(event, claim), held_reason=reason)
+        ready = await self._judged(event, claim)
+        return dataclasses.replace(ready, held_reason=reason, likeness=await self._measured(event, claim))
 
     async def _judged(self, event: ImageMade, claim: Claim) -> Ready:
         picture = await self._store(event, claim)
@@ -85,6 +91,11 @@ class Finisher:
             return Ready(picture=picture)
         prompt = str(claim.spec.get("prompt") or "")
         return Ready(picture=picture, verdict=await self._judge.judge(event.data, prompt))
+
+    async def _measured(self, event: ImageMade, claim: Claim) -> Likeness | None:
+        if self._measuring is None or self._source(event.facts.model) is ImageSource.STOCK:
+            return None
+        return await self._measuring.measure(claim, event.facts.model, event.data)
 
     async def _store(self, event: ImageMade, claim: Claim) -> Picture:
         """Mark the picture "made by AI" unless a photographer made it, make its quick looks, put all into the vault."""
@@ -112,6 +123,7 @@ class Finisher:
         variant.width, variant.height = picture.width, picture.height
         variant.quality = ready.quality(variant)
         variant.held_reason = ready.held_reason
+        await likeness.keep(session, variant, ready.likeness)
         variant.status = VariantStatus.DRAFT if ready.held_reason is None else VariantStatus.HELD
         variant.finished_at = await session.scalar(select(func.clock()))
         if variant.status is VariantStatus.DRAFT:

@@ -116,7 +116,7 @@ class Shelf:
 
     def extra_folder(self, extra: Extra) -> Path | None:
         """Where it lies, complete; else None."""
-        folder = Path(extra.source) if extra.is_folder else self._snapshot(extra.source, extra.revision)
+        folder = Path(extra.source) if extra.is_folder else self.snapshot(extra.source, extra.revision)
         return folder if all((folder / name).is_file() for name in extra.files()) else None
 
     def starter_folder(self) -> Path:
@@ -134,14 +134,15 @@ class Shelf:
 
         return Path(constants.HF_HUB_CACHE)
 
-    def _snapshot(self, repo: str, revision: str | None) -> Path:
+    def snapshot(self, repo: str, revision: str | None = None) -> Path:
+        """Where the hub's tools put that revision; nothing need lie there."""
         root = self.hub_cache() / f"models--{repo.replace('/', '--')}"
         ref = root / "refs" / (revision or "main")
         commit = ref.read_text().strip() if ref.is_file() else revision or "main"
         return root / "snapshots" / commit
 
     def _hub_folder(self, entry: Checkpoint) -> Path | None:
-        folder = self._snapshot(entry.source, entry.revision)
+        folder = self.snapshot(entry.source, entry.revision)
         if not (folder / INDEX).is_file() or _missing_parts(folder):
             return None
         return folder

@@ -21,6 +21,7 @@ from executor.progress import Progress, Sources
 from executor.settings import ExecutorSettings
 from executor.specs import kind_of, to_json
 from executor.states import JobState
+from generators.encoder import Encoders
 from generators.generator import Generator
 from generators.judge import Judge
 from generators.scripted import KEY, ScriptedGenerator, ScriptedSettings
@@ -78,6 +79,7 @@ def build(
     *generators: Generator,
     observer: Observer | None = None,
     judge: Judge | None = None,
+    encoders: Encoders | None = None,
     **settings: Any,
 ) -> Workshop:
     """A server that has not been started. Without generators: the scripted one, 2 ms a step."""
@@ -97,6 +99,7 @@ def build(
             render=quick_looks,
             observer=observer,
             judge=judge,
+            encoders=encoders,
         ),
         chosen,
     )

@@ -34,8 +34,8 @@ def row(
     return Row(given=given, refused=refused, told=told, scope=scope)
 
 
-QUICK = {"width": 64, "height": 64, "steps": 2}
-NYX = {"name": "Nyx", "baseAppearanceDescription": "an elf", "gameId": "$game"}
+QUICK: dict[str, Any] = {"width": 64, "height": 64, "steps": 2}
+NYX: dict[str, Any] = {"name": "Nyx", "baseAppearanceDescription": "an elf", "gameId": "$game"}
 
 ROOTS: dict[str, Row | tuple[Row, ...]] = {
     # ---------------------------------------------------------------- what can be asked

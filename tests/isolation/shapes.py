@@ -89,7 +89,8 @@ def fields_of(kind: str) -> dict[str, GraphQLField]:
     """The fields of an object type."""
     found = CORE.type_map[kind]
     assert isinstance(found, GraphQLObjectType)
-    return found.fields
+    fields: dict[str, GraphQLField] = found.fields
+    return fields
 
 
 def ids_in(answer: Any) -> set[str]:

@@ -99,7 +99,8 @@ def put(given: dict[str, Any], path: str, value: str) -> dict[str, Any]:
     for step in way:
         place = place[step]
     place[last] = value
-    return changed
+    result: dict[str, Any] = changed
+    return result
 
 
 def at(given: Any, path: str) -> Any:

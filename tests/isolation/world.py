@@ -221,7 +221,7 @@ def _pictures(user_id: uuid.UUID, rows: dict[str, Any]) -> dict[str, Any]:
                **made, **given},
         )  # fmt: skip
 
-    base = {"purpose": VariantPurpose.BASE_IMAGE}
+    base: dict[str, Any] = {"purpose": VariantPurpose.BASE_IMAGE}
     held_by = [{"kind": "INIT_IMAGE", "weight": 0.5, "sourceId": None}]
     return {
         "draft": picture(**base, subject_id=rows["persona"].id, job_id=rows["job"].id, conditioning=held_by),

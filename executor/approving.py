@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from store import base_image
 from store.base_image import Move
 from store.database.tables import AuditEntry, Variant, VariantPurpose, VariantStatus
+from store.outbox import WebhookEvent, tell
 from store.queue import Held
 
 ACTOR = "autoApprove"
@@ -48,6 +49,8 @@ async def _approve(session: AsyncSession, variant: Variant) -> bool:
         if subject is None or not base_image.allowed(subject.base_image_status, Move.APPROVED):
             return False
         base_image.approve(subject, variant)
+        told = {"subjectId": str(subject.id), "variantId": str(variant.id), "name": subject.name}
+        await tell(session, subject.owner_id, WebhookEvent.BASE_IMAGE_APPROVED, f"{variant.id}", told)
         return True
     variant.status = VariantStatus.APPROVED
     variant.approved_at = func.clock()

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from generators.judge import Verdict
 from store.database.sessions import Database
-from store.database.tables import AuditEntry
+from store.database.tables import AuditEntry, WebhookDelivery, WebhookEndpoint
 from tests import client
 from tests.client import Api, refused
 from tests.operations import steps
@@ -121,8 +121,14 @@ async def test_first_good_candidate_becomes_the_base_image_and_locks_the_look(ju
     api, judge = judged
     judge.verdict = Verdict(agreement=1.0, sharpness=1.0, one_subject=0.729)
     mira = await steps.persona(api)
+    async with api.shop.db.begin() as session:
+        endpoint = {"url": "https://example.org/hook", "secret": "whsec_x", "events": ["base_image.approved"]}
+        session.add(WebhookEndpoint(owner_id=api.viewer.user_id, **endpoint))
     job = await steps.generated(api, mira, count=3, autoApprove={"minQuality": 0.9})
     variants = await ended(api, job["id"])
+    async with api.shop.db.session() as session:
+        [message] = (await session.scalars(select(WebhookDelivery))).all()
+    assert (message.event, message.payload["name"]) == ("base_image.approved", "Mira")
     assert sorted(each["status"] for each in variants) == ["APPROVED", "DRAFT", "DRAFT"]
     assert [each["quality"] for each in variants] == pytest.approx([0.9] * 3)
     found = await steps.state(api, mira)

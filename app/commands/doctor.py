@@ -9,6 +9,7 @@ from sqlalchemy import text
 from app.checkup.finding import Finding, State
 from app.checkup.machine import machine
 from app.checkup.models import pictures
+from app.checkup.publishing import publishing
 from app.commands.failures import EXPECTED
 from app.database import open_database
 from app.server import generators
@@ -41,6 +42,8 @@ async def _run(settings: Settings, *, live: bool) -> int:
 async def _findings(settings: Settings, *, live: bool) -> AsyncIterator[Finding]:
     yield await _database(settings)
     async for finding in machine(settings):
+        yield finding
+    for finding in publishing(settings):
         yield finding
     made = generators(settings, Vault(settings.section(StoreSettings).data_dir / "files"))
     for finding in pictures(Models(made), settings.section(HostedSettings)):

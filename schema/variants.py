@@ -121,7 +121,8 @@ class Variant(Node):
         "64 bits as 16 hex digits; 0-6 bits apart = they look the same.",
     )
     likeness: float | None = shown(
-        "0..1, alike to the approved base image; null where it cannot be measured."
+        "0..1, how alike it was to the approved base image when it was made, or, while there was none, to the "
+        "picture it refines: the cosine of what an image encoder makes of both. Null where it cannot be measured."
     )
     quality: float | None = shown("0..1; null where it cannot be measured.")
     generation_time_ms: int | None = shown("How long it took, in milliseconds.")

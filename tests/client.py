@@ -137,6 +137,7 @@ class Api:
             places=self.places,
             guard=self.server.guard,
             judge=shop.judge,
+            encoders=shop.encoders,
         )
         executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
         async with workshop.started(dataclasses.replace(shop, executor=executor)):

@@ -71,6 +71,7 @@ class Workshop:
     executor: Executor
     progress: Progress
     judge: Judge | None = None
+    encoders: Encoders | None = None
 
 
 def build(
@@ -104,7 +105,7 @@ def build(
         chosen,
     )
     progress = Progress(Sources(db=db, broadcast=broadcast, board=board, models=models), chosen)
-    return Workshop(db, broadcast, board, models, vault, executor, progress, judge)
+    return Workshop(db, broadcast, board, models, vault, executor, progress, judge, encoders)
 
 
 def scripted(**settings: Any) -> ScriptedGenerator:

@@ -55,6 +55,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
     "Query.reviewQueue": row(scope="REVIEW"),
     "Query.posts": (row(filter={"personaId": "$persona"}), row(filter={"beatId": "$beat"})),
     "Query.post": row(slug="bread"),
+    "Query.similarVariants": row(id="$draft", first=5),
     "Query.stockPhotos": row(query="bread", first=3, refused="MODEL_UNAVAILABLE"),
     "Query.models": row(),
     "Query.presets": row(),

@@ -21,8 +21,11 @@ from app.web.explorer import page
 from app.web.files import Files, Found
 from app.web.jobs import Snapshot, Snapshots
 from app.web.published import PublishedPictures
+from app.web.replicate_hooks import replicate_route
 from executor.settings import ExecutorSettings
 from executor.states import JobState, VariantState
+from generators.hosted.generator import HostedGenerator
+from generators.hosted.settings import HostedSettings
 from resolvers.account_settings import AccountSettings
 from resolvers.context import Context
 from resolvers.identity import Viewer
@@ -63,7 +66,7 @@ def web(server: Server, doors: Doors) -> Web:
         public_url=chosen.public_url,
         allowed_hosts=chosen.allowed_hosts,
         allowed_origins=chosen.allowed_origins,
-        more_routes=(published_route(server),),
+        more_routes=(published_route(server), *webhook_routes(server)),
     )
 
 
@@ -71,6 +74,13 @@ def published_route(server: Server) -> Route:
     """Pictures that this server has published itself."""
     pictures = PublishedPictures(published_folder(server.settings))
     return Route(f"{SERVED_AT}/{{key:path}}", pictures.__call__, methods=["GET"])
+
+
+def webhook_routes(server: Server) -> list[Route]:
+    """Where providers send their news; none without a secret to check it by."""
+    secret = server.settings.section(HostedSettings).replicate_webhook_secret
+    hosted = [one for one in server.models.generators if isinstance(one, HostedGenerator)]
+    return [replicate_route(secret, one.nudge) for one in hosted[:1]] if secret else []
 
 
 class Joints:

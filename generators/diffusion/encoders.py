@@ -143,12 +143,16 @@ def _name(folder: Path) -> str:
 def _load(folder: Path) -> Any:
     """The model in eval mode; raises ValueError for a kind that is not known, OSError for broken files."""
     import transformers
+    from safetensors import SafetensorError
 
     kinds = json.loads((folder / "config.json").read_text()).get("architectures") or ["?"]
     if kinds[0] not in KINDS:
         raise ValueError(f"{kinds[0]} is no image encoder that can be used; known are {', '.join(sorted(KINDS))}")
     kind = getattr(transformers, kinds[0])
-    return kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).float().eval()
+    try:
+        return kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).float().eval()
+    except SafetensorError as error:
+        raise ValueError(f"{WEIGHTS} cannot be read: {error}") from error
 
 
 def _vector(model: Any, pixels: Any) -> tuple[float, ...] | None:

@@ -19,6 +19,7 @@ from executor.board import Board
 from executor.content.guard import Guard
 from executor.delivering import Delivering
 from executor.executor import Executor, Parts
+from executor.housekeeping import Housekeeping
 from executor.models import Models
 from executor.progress import Progress, Sources
 from executor.retention import Retention
@@ -84,10 +85,13 @@ async def open_server(settings: Settings) -> AsyncIterator[Server]:
             await generator.start()
         await server.executor.start(exclusive=server.exclusive)
         stack.push_async_callback(server.executor.stop)
+        stack.push_async_callback(server.progress.close)
         days = settings.section(PublishingSettings).retention_days
         retention = Retention(server.database, server.files.vault, server.files.copies, days)
         sweeping = asyncio.create_task(retention.work(), name="retention")
         stack.push_async_callback(_ended, sweeping)
+        keeping = Housekeeping(server.database, settings.section(ExecutorSettings))
+        stack.push_async_callback(_ended, asyncio.create_task(keeping.work(), name="housekeeping"))
         yield server
 
 

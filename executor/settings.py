@@ -33,6 +33,12 @@ class ExecutorSettings(BaseModel):
     clean_up_hours: float = Field(
         6.0, gt=0, description="How often bytes that crashes left without a row are looked for and deleted."
     )
+    history_days: float = Field(
+        30.0,
+        ge=0,
+        description="Webhook messages that are over, and the news behind `activity`, are kept for so many days; 0 = "
+        "for good.",
+    )
     flush_seconds: float = Field(
         0.5, ge=0.05, description="At most so often steps are written for other servers to see."
     )

@@ -46,10 +46,11 @@ async def activity(info: Info, after: str | None = None) -> AsyncGenerator[Activ
     What has been deleted since is passed over.
 
     Raises:
-        Told: BAD_USER_INPUT, when the cursor is none of ours.
+        Told: BAD_USER_INPUT, when the cursor is none of ours, or so old that what came after it is not kept.
     """
     context = info.context
     seen = await _newest(context) if after is None else sequence_of(after)
+    await _require_kept(context, seen)
     with context.broadcast.subscribe(Topic.ALL) as news:
         while True:
             news.take()
@@ -84,6 +85,17 @@ async def _newest(context: Context) -> int:
     async with context.reading() as session:
         head = await session.get(ActivityHead, context.viewer.user_id)
     return head.sequence if head else 0
+
+
+async def _require_kept(context: Context, seen: int) -> None:
+    """Raise Told when entries after that one were let go: going on would leave a gap."""
+    following = select(ActivityEntry.sequence).where(
+        ActivityEntry.owner_id == context.viewer.user_id, ActivityEntry.sequence > seen
+    )
+    async with context.reading() as session:
+        oldest = await session.scalar(following.order_by(ActivityEntry.sequence).limit(1))
+    if (oldest or await _newest(context) + 1) > seen + 1:
+        raise bad_input("What came after this cursor is not kept any more; read anew and leave `after` out.")
 
 
 async def _entries(context: Context, seen: int) -> Sequence[ActivityEntry]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from strawberry.types import ExecutionResult
 
 from resolvers.activity import cursor_of, sequence_of
@@ -138,3 +138,26 @@ async def test_foreign_cursor_is_refused(api: Api, cursor: str) -> None:
     assert isinstance(result, ExecutionResult)
     assert result.errors is not None
     assert result.errors[0].extensions == {"code": "BAD_USER_INPUT"}
+
+
+async def test_cursor_before_what_is_kept_is_refused_instead_of_leaving_a_gap(api: Api, db: Database) -> None:
+    for name in ("Mira", "Tom", "Ida"):
+        await steps.persona(api, name)
+    async with db.begin() as session:
+        await session.execute(delete(ActivityEntry).where(ActivityEntry.sequence <= 2))
+
+    source = await schema.subscribe(ACTIVITY, {"after": cursor_of(1)}, context_value=api.context())
+    async with aclosing(source):
+        refused = await anext(source)
+    [kept] = await taken(api, cursor_of(2), 1)
+    async with db.begin() as session:
+        await session.execute(delete(ActivityEntry))
+    source = await schema.subscribe(ACTIVITY, {"after": cursor_of(2)}, context_value=api.context())
+    async with aclosing(source):
+        all_gone = await anext(source)
+
+    for result in (refused, all_gone):
+        assert isinstance(result, ExecutionResult)
+        assert result.errors is not None
+        assert "not kept any more" in result.errors[0].message
+    assert sequence_of(kept["cursor"]) == 3

@@ -60,6 +60,7 @@ class WebhookDelivery(Table):
     __table_args__ = (
         UniqueConstraint("endpoint_id", "event_key"),
         Index(None, "endpoint_id", "created_at", "id"),
+        Index(None, "created_at", postgresql_using="brin"),
     )
 
     id: Mapped[Key]
@@ -85,6 +86,7 @@ class ActivityEntry(Table):
     """
 
     __tablename__ = "activity_entries"
+    __table_args__ = (Index(None, "created_at", postgresql_using="brin"),)
 
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     sequence: Mapped[Big] = mapped_column(primary_key=True, autoincrement=False)

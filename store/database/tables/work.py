@@ -79,6 +79,7 @@ class Task(Table):
         Index(None, "job_id"),
         Index(None, "variant_id"),
         Index("ix_tasks_suspects", "lane", postgresql_where=text("state = 'QUEUED' AND deaths > 0")),
+        Index("ix_tasks_delivered", "created_at", postgresql_where=text("kind = 'DELIVER'")),
         Index("ix_tasks_latents", "latents", postgresql_where=text("latents IS NOT NULL")),
     )
 

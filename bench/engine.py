@@ -292,6 +292,7 @@ def served(name: str, arguments: argparse.Namespace) -> Iterator[tuple[Any, Engi
         print(f"\n{name}: UNet {size:.1f} M, {side} px. {described}")
         import torch
 
+        torch.set_num_threads(arguments.threads)  # of this thread; the engine's have theirs from the settings
         pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
         if not described.startswith("CPU"):
             pipeline.to("cuda", torch.bfloat16)

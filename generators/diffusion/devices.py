@@ -1,6 +1,7 @@
 """Which accelerator there is and what it can do. Imports torch only when asked; knows no checkpoint."""
 
 import dataclasses
+import os
 import platform
 from typing import Any
 
@@ -53,13 +54,23 @@ def discover(*, device: str = "auto", dtype: str = "auto", threads: int = 0) -> 
     import torch
 
     found = _find(torch, device)
-    if threads:
-        found = dataclasses.replace(found, threads=threads)
+    if found.kind == "cpu":
+        found = dataclasses.replace(found, threads=threads or spare_cores())
     if dtype == "auto":
         return found
     if dtype not in ("float32", "bfloat16", "float16"):
         raise ValueError(f"The dtype {dtype!r} is unknown; use auto, float32, bfloat16 or float16.")
     return dataclasses.replace(found, dtype=dtype)
+
+
+def spare_cores() -> int:
+    """All cores but one, which is left to the event loop and the database; at least one.
+
+    More compute threads than free cores cost dearly: they wait for each other by spinning (25 times the CPU time
+    on a machine with two cores and other work).
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
 
 
 def _find(torch: Any, asked: str) -> Device:
@@ -84,7 +95,6 @@ def _find(torch: Any, asked: str) -> Device:
         name=platform.processor() or platform.machine(),
         dtype="float32",
         attention="native",
-        threads=torch.get_num_threads(),
     )
 
 

@@ -22,7 +22,7 @@ class DiffusionSettings:
         hub_token: for gated downloads; never logged.
         device: "auto", "cuda", "cuda:N", "mps" or "cpu".
         dtype: "auto", "float32", "bfloat16" or "float16".
-        threads: CPU threads of one forward; 0 = torch's choice.
+        threads: CPU threads of one forward; 0 = all cores but one, which the event loop and the database keep.
         max_rows: most rows of one forward; 0 = 8 on a CPU, 32 elsewhere, and never more than are found to pay.
             A request with guidance is two rows.
         max_resident: checkpoints kept loaded at once; the least recently used one leaves.

@@ -28,13 +28,13 @@ class Work:
     def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
         """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
         loading.quiet()
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         self._settings = settings
         self._shelf = shelf
         self.device = discover(device=settings.device, dtype=settings.dtype, threads=settings.threads)
+        if self.device.kind == "cpu":
+            torch.set_num_threads(self.device.threads)
         gpu = self.device.kind in ("cuda", "rocm")
         layout = settings.channels_last if settings.channels_last is not None else gpu
         self.residents = Residents(
@@ -116,7 +116,7 @@ class Work:
         resident = _resident(runs[0])
         states = [_state(run) for run in runs]
         rows = sum(state.rows for state in states)
-        begun = time.perf_counter()
+        begun = self._clock()
         try:
             predictions = resident.family.denoise(resident.pipeline, states)
             self._measure((resident.entry.key, states[0].share), rows, begun)
@@ -132,7 +132,11 @@ class Work:
         if self._curves.learning(kind, rows):
             if self.device.kind in ("cuda", "rocm"):
                 torch.cuda.synchronize(self.device.torch_name)
-            self._curves.measured(kind, rows, time.perf_counter() - begun)
+            self._curves.measured(kind, rows, self._clock() - begun)
+
+    def _clock(self) -> float:
+        """Seconds: on a CPU those that this thread had it, so that a busy machine does not teach nonsense."""
+        return time.thread_time() if self.device.kind == "cpu" else time.perf_counter()
 
     def _second_try(
         self, runs: list[Run], error: Exception, failures: dict[Run, BaseException]

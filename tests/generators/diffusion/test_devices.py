@@ -13,7 +13,6 @@ def machine(*, gpu: dict[str, Any] | None = None, hip: str | None = None, mps: b
     return types.SimpleNamespace(
         __version__="2.13",
         version=types.SimpleNamespace(hip=hip),
-        get_num_threads=lambda: 4,
         cuda=types.SimpleNamespace(
             is_available=lambda: gpu is not None,
             device_count=lambda: 1,
@@ -82,3 +81,11 @@ def test_this_machine_is_found_with_the_threads_and_dtype_asked_for() -> None:
     assert "1 thread;" in found.describe()
     with pytest.raises(ValueError, match="'int3' is unknown"):
         devices.discover(device="cpu", dtype="int3")
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
+def test_one_core_is_left_to_the_rest_of_the_server(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert devices.discover(device="cpu").threads == threads

@@ -6,6 +6,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from generators.diffusion.generator import DiffusionGenerator
+from generators.hosted.generator import HostedGenerator
+from generators.hosted.settings import HostedSettings
 from generators.spec import FileRef, TrainingImage, TrainingSpec
 from store.database.ids import new_id
 from store.database.sessions import Database
@@ -30,6 +33,10 @@ from tests.executor import workshop
 from tests.executor.workshop import Order, Workshop
 from tests.generators.diffusion import tiny
 from tests.generators.diffusion.test_training import face, trainers
+from tests.peers.clock import VirtualTime
+from tests.peers.replicate import TOKEN, ReplicatePeer
+from tests.peers.replicate_forms import safetensors
+from tests.peers.serving import serving
 
 pytestmark = pytest.mark.asyncio
 
@@ -52,7 +59,9 @@ async def shop(db: Database, tmp_path: Path, checkpoint: Path) -> AsyncIterator[
     await generator.close()
 
 
-async def add_training(shop: Workshop, model: str, **more: Any) -> tuple[uuid.UUID, uuid.UUID]:
+async def add_training(
+    shop: Workshop, model: str, *, lane: str = "train", **more: Any
+) -> tuple[uuid.UUID, uuid.UUID]:
     """A TRAINING job as the resolvers write it: (job, subject)."""
     owner_id = await workshop.add_user(shop.db)
     subject_id = await workshop.add_persona(shop.db, owner_id)
@@ -66,7 +75,7 @@ async def add_training(shop: Workshop, model: str, **more: Any) -> tuple[uuid.UU
         model=model, images=tuple(images), trigger="zwx", class_prompt="woman", **(plain | more)
     )
     job = Job(id=new_id(), owner_id=owner_id, kind=JobKind.TRAINING, title="test", subject_id=subject_id)
-    order = Order(owner_id=owner_id, lane="train", model=model)
+    order = Order(owner_id=owner_id, lane=lane, model=model)
     async with shop.db.begin() as session:
         await enqueue(session, job, [], [workshop.task_for(order, job, spec, None)])
     return job.id, subject_id
@@ -181,3 +190,54 @@ async def saved(shop: Workshop, job_id: uuid.UUID, step: int) -> None:
     async with asyncio.timeout(60):
         with contextlib.suppress(TimeoutError):
             await workshop.until(kept, timeout=60)
+
+
+async def test_replicate_trains_behind_the_same_events(db: Database, tmp_path: Path) -> None:
+    time = VirtualTime()
+    peer = ReplicatePeer(lambda: time.now)
+    vault = Vault(tmp_path)
+
+    async def open_file(file: FileRef) -> bytes:
+        return await vault.read_async(file.sha256)
+
+    with serving(peer.app) as served:
+        peer.base = served.url
+        settings = HostedSettings(
+            replicate_api_token=TOKEN, replicate_base_url=served.url, hosted_allow_private=True
+        )
+        generator = HostedGenerator(settings, open_file, time.clock())
+        shop = workshop.build(db, tmp_path, generator, lease_seconds=5.0)
+        job_id, subject_id = await add_training(shop, "flux-dev-lora", lane="replicate", steps=500)
+        async with workshop.started(shop):
+            job = await workshop.ended(shop, job_id, timeout=30)
+        await generator.close()
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.cost_usd == Decimal("2.00")
+    [adapter] = await adapters(db)
+    assert (adapter.subject_id, adapter.provider, adapter.rank) == (subject_id, "REPLICATE", 4)
+    assert adapter.provider_version is not None
+    assert adapter.provider_version.startswith("me/likeness-")
+    assert adapter.sha256 is not None
+    assert await vault.read_async(adapter.sha256) == safetensors()
+    assert len(peer.trainings) == 1
+
+
+@pytest.mark.long
+async def test_likeness_is_learned_in_a_full_training(shop: Workshop, checkpoint: Path) -> None:
+    job_id, _ = await add_training(shop, checkpoint.name, steps=300, rank=8)
+
+    async with workshop.started(shop):
+        states = [
+            (state.loss, state.eta_seconds)
+            async for state in shop.progress.watch(job_id)
+            if state.phase == "TRAINING"
+        ]
+
+    losses = [loss for loss, _ in states if loss is not None]
+    etas = [eta for _, eta in states if eta is not None]
+    assert losses[-1] < 0.9 * losses[0]
+    assert etas[-1] < etas[0]
+    [adapter] = await adapters(shop.db)
+    scores = {one["step"]: one["score"] for one in adapter.parameters["scores"]}
+    assert max(scores.values()) == scores[adapter.parameters["chosenStep"]]

@@ -1,12 +1,13 @@
-"""`python -m app docs`: writes docs/settings.md from the settings themselves."""
+"""`python -m app docs`: writes docs/settings.md from the settings themselves, and docs/errors.md from the codes."""
 
 import argparse
 import pathlib
 import sys
 
 from app import settings as reader
+from app.commands import errors_page
 
-PAGE = pathlib.Path("docs/settings.md")
+PAGE, ERRORS = pathlib.Path("docs/settings.md"), pathlib.Path("docs/errors.md")
 HEAD = """# Settings
 
 Written by `make settings` from the settings models; do not edit by hand.
@@ -21,16 +22,16 @@ or in `.env`, stops the start with a sentence that names it.
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page, or with `--check` only compare it."""
-    page = render()
-    if not arguments.check:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page)
-        return 0
-    if PAGE.exists() and PAGE.read_text() == page:
-        return 0
-    print(f"{PAGE} is not what the settings say. Run `make settings`.", file=sys.stderr)
-    return 1
+    """Write the pages, or with `--check` only compare them."""
+    wrong = 0
+    for path, page in ((PAGE, render()), (ERRORS, errors_page.render())):
+        if not arguments.check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(page)
+        elif not path.exists() or path.read_text() != page:
+            print(f"{path} is not what the code says. Run `make settings`.", file=sys.stderr)
+            wrong = 1
+    return wrong
 
 
 def render() -> str:

@@ -4,7 +4,6 @@ The bytes are one safetensors file: tensors by name, and all else as JSON in its
 scheduler only as an object whose attributes are numbers, tensors and lists of them.
 """
 
-import copy
 import dataclasses
 import json
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from generators.diffusion.families.family import State
+from generators.diffusion.noise import attributes
 
 FORMAT = 1
 PLAIN = (bool, int, float, str, type(None))
@@ -32,11 +32,6 @@ class Snapshot:
     index: int
     tensors: dict[str, torch.Tensor]
     scheduler: dict[str, Any]
-
-
-def attributes(scheduler: Any) -> dict[str, Any]:
-    """What a scheduler can change while it runs; its frozen config excluded."""
-    return {name: value for name, value in vars(scheduler).items() if not name.startswith("_internal")}
 
 
 def capture(state: State) -> Snapshot:
@@ -87,17 +82,6 @@ def restore(state: State, data: bytes, fingerprint: str) -> bool:
     for name, value in told["scheduler"].items():
         setattr(state.scheduler, name, _unflatten(value, tensors, device))
     return True
-
-
-def fresh(scheduler: Any) -> dict[str, Any]:
-    """The attributes of a scheduler that has not stepped, to compare with later."""
-    kept = {}
-    for name, value in attributes(scheduler).items():
-        try:
-            kept[name] = copy.deepcopy(value)
-        except (TypeError, RuntimeError):  # an object that cannot be copied can be saved neither
-            continue
-    return kept
 
 
 def _laid_out(tensor: torch.Tensor, strides: list[int]) -> torch.Tensor:

@@ -112,7 +112,7 @@ async def test_foreign_job_has_no_text(pair: Pair) -> None:
     for caller, after, code in ((bob, 0, "NOT_FOUND"), (api, -1, "BAD_USER_INPUT")):
         found = await schema.subscribe(TEXT, {"id": job_id, "after": after}, context_value=caller.context())
         results = [each async for each in found]
-        assert [error.extensions["code"] for each in results for error in each.errors or []] == [code]
+        assert [(error.extensions or {})["code"] for each in results for error in each.errors or []] == [code]
 
 
 async def test_refused_text_fails_the_job_and_is_billed_as_the_provider_did(pair: Pair) -> None:

@@ -14,8 +14,8 @@ from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families.family import State
 from generators.diffusion.families.rows import advance, look_through, noise, sampled, step_options
+from generators.diffusion.noise import fresh
 from generators.diffusion.pictures import fitted, opened
-from generators.diffusion.saving import fresh
 
 LOOK_LATENTS = 16
 

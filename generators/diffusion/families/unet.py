@@ -22,8 +22,8 @@ from generators.diffusion.families.rows import (
     stacked,
     step_options,
 )
+from generators.diffusion.noise import fresh
 from generators.diffusion.pictures import fitted, opened
-from generators.diffusion.saving import fresh
 
 
 def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tensor]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import likeness
 from executor.approving import approve_if_good
-from executor.content.guard import Guard
+from executor.content.guard import Guard, spoken
 from executor.likeness import Likeness, Measuring
 from executor.models import Models
 from executor.publishing import PUBLISHABLE, Places
@@ -122,9 +122,9 @@ class Finisher:
         self._describe(variant, event, held.task.spec)
         variant.width, variant.height = picture.width, picture.height
         variant.quality = ready.quality(variant)
-        variant.held_reason = ready.held_reason
+        variant.held_reason = ready.held_reason or self._held_with(held)
         await likeness.keep(session, variant, ready.likeness)
-        variant.status = VariantStatus.DRAFT if ready.held_reason is None else VariantStatus.HELD
+        variant.status = VariantStatus.DRAFT if variant.held_reason is None else VariantStatus.HELD
         variant.finished_at = await session.scalar(select(func.clock()))
         if variant.status is VariantStatus.DRAFT:
             await take_in(session, variant)
@@ -134,6 +134,11 @@ class Finisher:
         if event.facts.duration_ms:
             self._models.measured(event.facts.model, event.facts.duration_ms / 1000)
         return variant
+
+    def _held_with(self, held: Held) -> str | None:
+        """Why the text that the picture goes with makes it wait: an article is published with its picture."""
+        text = held.job.text if held.job is not None else None
+        return self._guard.holds(spoken(text)) if text else None
 
     async def copy(self, variant: Variant, ready: Ready) -> None:
         """After the commit: a copy under the traceable name, for people."""

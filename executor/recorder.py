@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.board import Board
 from executor.chores import Write
-from executor.content.guard import Guard
+from executor.content.guard import Guard, spoken
 from executor.finishing import Finisher, Ready
 from executor.patience import persistently
 from executor.rewriting import EndOfText
@@ -173,7 +173,7 @@ class Recorder:
         self._text = text
 
     async def _end_text(self, event: TextMade) -> None:
-        found = self._tools.guard.refuses(self._text)
+        found = self._tools.guard.refuses(spoken(self._text))
         if found is not None:
             words = f"The text model's words are not kept: {found.sentence}"
             await self._fail(Failed(kind=FailureKind.REJECTED_CONTENT, words=words))

@@ -3,7 +3,8 @@
 Rules refuse texts and hold pictures; moderation holds pictures only. Every hold explains itself. Knows no rows.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -32,6 +33,22 @@ class ModerationUnavailable(Exception):  # noqa: N818 -- reads as what happened
     """Moderation could not be asked; the words say why."""
 
 
+def spoken(text: str) -> str:
+    """What a text model said, out of the JSON that it may be wrapped in: escapes hide no word."""
+    try:
+        return "\n".join(_strings(json.loads(text)))
+    except ValueError:
+        return text
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
+
+
 class Guard:
     """Goes by the rules, and asks moderation about pictures. Without either, everything is let through."""
 
@@ -48,6 +65,11 @@ class Guard:
         """The first rule that refuses one of the texts."""
         found = self._first(texts)
         return found if found is not None and found.action is Action.REFUSE else None
+
+    def holds(self, text: str) -> str | None:
+        """Why what is made with that text must wait for a reviewer; None = it need not."""
+        found = self.rules.find(text)
+        return None if found is None else WAITS + found.sentence
 
     def finds(self, text: str) -> Finding | None:
         """The first rule that refuses the text, else one that holds it."""

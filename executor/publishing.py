@@ -34,6 +34,7 @@ from store.naming import traceable_name
 from store.outbox import WebhookEvent
 from store.pictures import drop_original
 from store.posts import PostMove
+from store.publications import as_json
 from store.queue import Claim, Held
 
 PUBLISHABLE = frozenset({VariantStatus.DRAFT, VariantStatus.APPROVED, VariantStatus.PUBLISHED})
@@ -73,22 +74,35 @@ class Publishing:
         self._places = places
 
     async def do(self, claim: Claim, fenced: Fenced) -> Write | Failed:
-        """See Chore."""
-        ready = await self._read(claim)
-        if ready is None:
-            return Failed(kind=FailureKind.BAD_REQUEST, words=GONE)
-        target = self._places.targets.get(ready.publication.target)
-        if target is None:
-            words = f"Publishing to {ready.publication.target} is not configured on this server any more."
-            return Failed(kind=FailureKind.BAD_REQUEST, words=words)
+        """See Chore. A task may also take something back that was published."""
         try:
-            return await self._publish(ready, target, fenced)
+            return await (self._withdrawn(claim) if "withdraw" in claim.spec else self._do(claim, fenced))
         except TargetError as error:
             return Failed(kind=FailureKind.PROVIDER_DOWN, words=str(error), retryable=error.retryable)
         except FileMissing:
             return Failed(kind=FailureKind.BAD_REQUEST, words=GONE)
         except ValueError as error:
             return Failed(kind=FailureKind.BAD_REQUEST, words=str(error))
+
+    async def _do(self, claim: Claim, fenced: Fenced) -> Write | Failed:
+        ready = await self._read(claim)
+        if ready is None:
+            return Failed(kind=FailureKind.BAD_REQUEST, words=GONE)
+        return await self._publish(ready, self._target(ready.publication.target), fenced)
+
+    async def _withdrawn(self, claim: Claim) -> Write | Failed:
+        """Remove what a picture that is gone has left on a target."""
+        said = dict(claim.spec["withdraw"])
+        target = self._target(said.pop("target"))
+        await target.unpublish(Published(**said))
+        return _nothing_more
+
+    def _target(self, name: str) -> Target:
+        """The target of that name; raises ValueError when it is configured no more."""
+        target = self._places.targets.get(name)
+        if target is None:
+            raise ValueError(f"Publishing to {name} is not configured on this server any more.")
+        return target
 
     async def _publish(self, ready: _Ready, target: Target, fenced: Fenced) -> Write | Failed:
         published = _remembered(ready.publication)
@@ -232,14 +246,7 @@ def _remembered(publication: Publication) -> Published | None:
         PublicationState.PUBLISHED,
     }:
         return None
-    return Published(
-        key=publication.key,
-        handle=publication.remote["handle"],
-        url=publication.url,
-        etag=publication.etag or "",
-        size=publication.remote["size"],
-        sha256=publication.remote["sha256"],
-    )
+    return Published(**as_json(publication))
 
 
 __all__ = ["PUBLISHABLE", "Places", "Publishing"]

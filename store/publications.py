@@ -6,6 +6,7 @@ publish has a PUBLICATION job with one PUBLISH task. Knows rows; knows no target
 
 import dataclasses
 import uuid
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -79,6 +80,18 @@ async def of_variant(session: AsyncSession, variant_id: uuid.UUID, target: str) 
         select(Publication).where(Publication.variant_id == variant_id, Publication.target == target)
     )
     return found
+
+
+def as_json(publication: Publication) -> dict[str, Any]:
+    """What a target needs to know of something that was uploaded, see `targets.Published`."""
+    return {
+        "key": publication.key,
+        "handle": publication.remote["handle"],
+        "url": publication.url,
+        "etag": publication.etag or "",
+        "size": publication.remote["size"],
+        "sha256": publication.remote["sha256"],
+    }
 
 
 async def _intend(session: AsyncSession, order: Order) -> Publication:

@@ -11,12 +11,27 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from store import publications
 from store.database.sessions import Database
-from store.database.tables import File, Upload, Variant, VariantPurpose
+from store.database.tables import (
+    File,
+    Post,
+    Publication,
+    PublicationState,
+    Task,
+    TaskKind,
+    Upload,
+    Variant,
+    VariantPurpose,
+)
+from store.events import Change, changed
 from store.files.copies import NamedCopies
 from store.files.vault import Vault
 from store.naming import traceable_name
 from store.pictures import drop_bytes
+from store.publications import as_json
+
+PUBLIC = (PublicationState.UPLOADED, PublicationState.PUBLISHED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +43,11 @@ class Going:
 
 
 async def going(session: AsyncSession, which: ColumnElement[bool]) -> Going:
-    """What hangs on the pictures for which that holds; call it before they are deleted."""
+    """What hangs on the pictures for which that holds; call it before they are deleted.
+
+    Their public objects are taken back by tasks of their own, except those that a post still shows.
+    """
+    await _withdraw(session, which)
     rows = await session.execute(
         select(Variant, File.media_type).join(File, File.id == Variant.file_id).where(which)
     )
@@ -40,6 +59,26 @@ async def going(session: AsyncSession, which: ColumnElement[bool]) -> Going:
             for variant, media_type in found
         ),
     )
+
+
+async def _withdraw(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    shown = exists().where(Post.featured_image_url == Publication.url)
+    rows = await session.scalars(
+        select(Publication)
+        .join(Variant, Variant.id == Publication.variant_id)
+        .where(which, Publication.url.is_not(None), Publication.state.in_(PUBLIC), ~shown)
+    )
+    for publication in rows.all():
+        spec = {"withdraw": {"target": publication.target, **as_json(publication)}}
+        session.add(
+            Task(
+                owner_id=publication.owner_id,
+                kind=TaskKind.PUBLISH,
+                lane=publications.LANE,
+                spec=spec,
+            )
+        )
+        changed(session, Change(job_id=None, queued=True))
 
 
 async def unneeded(session: AsyncSession, file_ids: Collection[uuid.UUID]) -> list[str]:

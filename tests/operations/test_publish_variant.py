@@ -14,6 +14,7 @@ from store.files.containers import MediaType
 from store.files.local import LocalFolder
 from store.files.targets import Published, TargetError
 from tests.client import Api, refused
+from tests.kills import victims
 from tests.operations import posts, steps
 
 pytestmark = pytest.mark.asyncio
@@ -32,6 +33,7 @@ query ($id: ID!) {
 CANCEL = (
     "mutation ($input: CancelJobInput!) { cancelJob(input: $input) { job { status } userErrors { code } } }"
 )
+DELETE = "mutation ($input: DeleteSubjectInput!) { deleteSubject(input: $input) { userErrors { code } } }"
 RETRY = "mutation ($input: RetryJobInput!) { retryJob(input: $input) { job { id } userErrors { code message field } } }"
 
 
@@ -192,3 +194,23 @@ async def test_base_images_foreign_and_unfinished_pictures_are_refused(api: Api)
     assert (await vera.run(PUBLISH, input={"variantId": picture})).code == "FORBIDDEN"
     async with api.shop.db.session() as session:
         assert (await session.scalars(select(Publication))).all() == []
+
+
+async def test_pictures_of_a_deleted_persona_are_taken_back_unless_a_post_shows_them(api: Api) -> None:
+    mira = await steps.persona(api)
+    alone, post = await scene(api, subjectId=mira), await posts.post(api)
+    [featured] = await posts.candidates(api, post, subjectId=mira)
+    await done(api, (await api.do(PUBLISH, variantId=alone))["job"]["id"])
+    await posts.published(api, post, featured)
+    addresses = [(await of(api, one))["cdnUrl"] for one in (alone, featured)]
+
+    assert (await api.do(DELETE, subjectId=mira))["userErrors"] == []
+    async with api.working():
+        await victims.until(lambda: gone(api, addresses[0]))
+
+    assert (await api.http.get(addresses[1])).status_code == 200
+    assert (await posts.of(api, post))["featuredImageUrl"] == addresses[1]
+
+
+async def gone(api: Api, address: str) -> bool:
+    return (await api.http.get(address)).status_code == 404

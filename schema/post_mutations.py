@@ -6,6 +6,7 @@ import resolvers.articles
 import resolvers.posts
 import resolvers.publishing
 import resolvers.stock
+from resolvers.identity import Scope
 from schema.jobs import Job
 from schema.mutations import mutation
 from schema.posts import Post
@@ -45,12 +46,14 @@ class PostMutations:
         resolvers.publishing.approve_post,
         "Choose a picture for a post: it is published as the featured image, and the post with it. Returns at once; "
         "watch the job. Asked twice, it is done once.",
+        scope=Scope.PUBLISH,
         post=POST,
         job=(Job, "The publication."),
     )
     publish_variant = mutation(
         resolvers.publishing.publish_variant,
         "Publish a picture without a post. Returns at once; watch the job. Asked twice, it is done once.",
+        scope=Scope.PUBLISH,
         variant=(Variant, "The picture as it is now."),
         job=(Job, "The publication."),
     )

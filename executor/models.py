@@ -67,7 +67,7 @@ class Models:
         generator: object = self.generator_for(key)
         if isinstance(generator, Downloads):
             return generator.not_downloadable(key)
-        return f"{key} does not run on this machine; there is nothing to download."
+        return f"There is nothing to download for {key}."
 
     def text_model(self) -> Model | None:
         """The model that writes texts and can be used now; None when nothing is configured."""

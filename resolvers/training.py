@@ -52,8 +52,9 @@ async def train_adapter(info: Info, asked: TrainAdapterInput) -> Job:
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         subject = await found(session, context.viewer, Subject, asked.subject_id)
+        files = await _files(context, session, asked)
         model = _model(context, asked.model)
-        spec = await _spec(context, session, subject, model, asked)
+        spec = _spec(context, subject, model, files, asked)
         job = _job(context, subject, spec)
         await queue.enqueue(session, job, [], [_task(context, job, model, spec)])
         audit.note(context, session, "adapter.trained", job, model=model.key, pictures=len(spec.images))
@@ -89,8 +90,8 @@ def _model(context: Context, key: str | None) -> Model:
     return model
 
 
-async def _spec(
-    context: Context, session: AsyncSession, subject: Subject, model: Model, asked: TrainAdapterInput
+def _spec(
+    context: Context, subject: Subject, model: Model, files: Sequence[File], asked: TrainAdapterInput
 ) -> TrainingSpec:
     recipe = model.recipe or USUAL
     steps, rank = asked.steps or recipe.steps, asked.rank or recipe.rank
@@ -100,7 +101,6 @@ async def _spec(
         words = f"{model.name} has no prior preservation."
         raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("priorPreservation",))
     trigger, kind = _trigger(subject, asked.trigger), _class(subject, asked.class_prompt)
-    files = await _files(context, session, asked)
     return TrainingSpec(
         model=model.key,
         images=_lessons(files, asked.captions, f"{trigger} {kind}", trigger),
@@ -171,17 +171,23 @@ def _captioned(words: str, name: str, trigger: str) -> str | None:
 async def _files(context: Context, session: AsyncSession, asked: TrainAdapterInput) -> list[File]:
     """Those of the variants, then those of the uploads; raises Refused for one that cannot be learned from."""
     variants, uploads = asked.variant_ids or [], asked.upload_ids or []
-    count = len(variants) + len(uploads)
-    if not FEWEST <= count <= MOST:
-        words = f"Give {FEWEST} to {MOST} pictures in `variantIds` and `uploadIds`; got {count}."
-        raise Refused(UserErrorCode.INVALID_INPUT, words, ("variantIds",))
+    if len(variants) + len(uploads) > MOST:
+        raise _count(len(variants) + len(uploads))
     files = [
         *await _of_variants(context, session, variants),
         *await _of_uploads(context, session, uploads),
     ]
+    count = len(files)
+    if count < FEWEST:
+        raise _count(count)
     if len({file.sha256 for file in files}) < count:
         raise Refused(UserErrorCode.INVALID_INPUT, "Give each picture once.", ("variantIds",))
     return files
+
+
+def _count(count: int) -> Refused:
+    words = f"Give {FEWEST} to {MOST} pictures in `variantIds` and `uploadIds`; got {count}."
+    return Refused(UserErrorCode.INVALID_INPUT, words, ("variantIds",))
 
 
 async def _of_variants(context: Context, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[File]:

@@ -17,6 +17,7 @@ from resolvers.identity import create_key
 from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import (
+    Adapter,
     ApiKey,
     AuditEntry,
     BaseImageStatus,
@@ -100,6 +101,7 @@ async def build(db: Database, user_id: uuid.UUID) -> World:
             session.add(row)
             await session.flush()
         rows["persona"].base_image_id = rows["draft"].id
+        rows["persona"].active_adapter_id = rows["adapter"].id
         rows["approved"].base_image_id = rows["approved_image"].id
         rows["character"].base_image_id = rows["character_image"].id
         key = (await session.scalars(select(ApiKey).where(ApiKey.user_id == user_id).limit(1))).one()
@@ -170,6 +172,10 @@ def _rows(user_id: uuid.UUID) -> dict[str, Any]:
     )  # fmt: skip
     rows["beat"] = Beat(id=new_id(), **mine, game_id=game_id, title="Dawn", position=1)
     rows["other_beat"] = Beat(id=new_id(), **mine, game_id=game_id, title="Dusk", position=2)
+    rows["adapter"] = Adapter(
+        id=new_id(), **mine, subject_id=rows["persona"].id, base_model_key="scripted", provider="LOCAL", rank=8,
+        trigger="zwx", training_images=5,
+    )  # fmt: skip
     return rows | _work(user_id, rows) | _outward(user_id)
 
 

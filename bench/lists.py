@@ -21,7 +21,7 @@ from typing import Any
 from resolvers.identity import ALL, Viewer, create_key
 from store.database import migrate
 from store.database.embedded import start_embedded
-from store.database.sessions import Database
+from store.database.sessions import Database, PoolOptions
 from store.database.tables import Role
 from tests import client
 from tests.client import Api
@@ -36,7 +36,7 @@ async def main(size: crowd.Crowd, rounds: int) -> None:
     url = os.environ.get("DATABASE_URL")
     with tempfile.TemporaryDirectory() as folder:
         embedded = None if url else await start_embedded(pathlib.Path(folder))
-        db = Database(url or embedded.url)  # type: ignore[union-attr]  # one of the two is there
+        db = Database(url or embedded.url, PoolOptions(statement_s=3600.0))  # type: ignore[union-attr]  # one of the two is there
         await migrate.upgrade(db.engine)
         began = time.monotonic()
         await crowd.fill(db, size)

@@ -11,11 +11,12 @@ from generators.spec import TextSpec
 from resolvers import audit, characters, idempotency, planning, prompts, texts, wishes
 from resolvers.context import Context, Info, Parent
 from resolvers.idempotency import Asked
+from resolvers.identity import Scope
 from resolvers.images_inputs import GenerateImagesInput
 from resolvers.inputs import NAME
 from resolvers.paging import Listing, Order
 from resolvers.planning import Prepared
-from resolvers.refused import Refused, UserErrorCode
+from resolvers.refused import Refused, UserErrorCode, forbidden
 from resolvers.subjects import found
 from resolvers.variants import variants_of
 from resolvers.wishes import Wish
@@ -29,6 +30,8 @@ SMART_TOKENS = 400
 async def generate_images(info: Info, asked: GenerateImagesInput) -> Job:
     """Enqueue pictures: several models side by side, a subject held, from scratch or going on from a job."""
     context, once = info.context, Asked.of("generateImages", asked)
+    if asked.auto_publish and not context.viewer.may(Scope.PUBLISH):
+        raise forbidden("`autoPublish` needs the scope PUBLISH, which your role or key does not have.")
     async with context.writing() as session:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:

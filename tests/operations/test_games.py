@@ -48,7 +48,7 @@ async def test_game_is_renamed(api: Api) -> None:
     with api.statements() as statements:
         payload = await api.do(UPDATE, gameId=game, name=" Fogvale ")
     assert payload == {"game": {"name": "Fogvale"}, "userErrors": []}
-    assert len(statements) == 3  # the game, locked; update; its new time
+    assert len(statements) == 2  # the game, locked; update
     assert refused(await api.do(UPDATE, gameId=game, name=" "))[::2] == ("INVALID_INPUT", ["name"])
     assert (await api.do(UPDATE, gameId=game))["game"] == {"name": "Fogvale"}
 

@@ -42,7 +42,7 @@ async def test_what_is_absent_stays_and_null_is_cleared(api: Api) -> None:
         "referenceSeed": None,
         "game": None,
     }
-    assert len(statements) == 3  # the character, locked; update; its new time
+    assert len(statements) == 2  # the character, locked; update
 
 
 async def test_character_moves_into_another_game(api: Api) -> None:

@@ -105,7 +105,9 @@ def generators(settings: Settings, vault: Vault) -> list[Generator]:
             raise FileNotFoundError(file.sha256) from error
 
     made: list[Generator] = [
-        DiffusionGenerator(settings.section(DiffusionSettings), open_file),
+        DiffusionGenerator(
+            settings.section(DiffusionSettings), open_file, settings.section(LikenessSettings)
+        ),
         HostedGenerator(settings.section(HostedSettings), open_file),
     ]
     scripted = settings.section(ScriptedSettings)

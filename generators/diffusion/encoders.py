@@ -18,6 +18,7 @@ import structlog
 
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.extras import ExtraKind
+from generators.diffusion.loads import LOADS
 from generators.diffusion.preparing import Preparation, preparation
 
 log = structlog.get_logger(__name__)
@@ -67,14 +68,15 @@ class FolderEncoder:
         """See ImageEncoder. One that cannot be loaded is told once in the log and measures nothing."""
         if self._broken:
             return None
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._embed, picture)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.look, picture)
 
     def close(self) -> None:
         """Free the weights and the thread."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._loaded = None
 
-    def _embed(self, picture: bytes) -> tuple[float, ...] | None:
+    def look(self, picture: bytes) -> tuple[float, ...] | None:
+        """As `embed`, in the calling thread."""
         if self._loaded is None:
             try:
                 self._loaded = _load(self._folder), preparation(self._folder)
@@ -91,17 +93,21 @@ class LocalEncoders:
 
     def __init__(self, settings: LikenessSettings, shelf: Shelf) -> None:
         self._settings = settings
-        self._shelf = shelf
+        self.shelf = shelf
         self._open: dict[Path, FolderEncoder] = {}
 
     def encoder_for(self, model: str) -> FolderEncoder | None:
         """See Encoders. Looks at folders, not into weights."""
-        folder = self._own(model) or self._configured() or self._adapter(model)
+        folder = self.folder_for(model)
         if folder is None:
             return None
         if folder not in self._open:
             self._open[folder] = FolderEncoder(folder)
         return self._open[folder]
+
+    def folder_for(self, model: str) -> Path | None:
+        """Where it lies."""
+        return self._own(model) or self._configured() or self._adapter(model)
 
     async def close(self) -> None:
         """See Encoders."""
@@ -110,19 +116,19 @@ class LocalEncoders:
         self._open.clear()
 
     def _own(self, model: str) -> Path | None:
-        entry = self._shelf.get(model)
-        folder = self._shelf.folder(entry) if entry is not None else None
+        entry = self.shelf.get(model)
+        folder = self.shelf.folder(entry) if entry is not None else None
         return _encoder_in(folder / OWN) if folder is not None else None
 
     def _configured(self) -> Path | None:
         given = self._settings.likeness_encoder
         if not given:
             return None
-        return _encoder_in(Path(given).expanduser()) or _encoder_in(self._shelf.snapshot(given))
+        return _encoder_in(Path(given).expanduser()) or _encoder_in(self.shelf.snapshot(given))
 
     def _adapter(self, model: str) -> Path | None:
-        entry = self._shelf.get(model)
-        found = self._shelf.installed(ExtraKind.IP_ADAPTER, entry.family) if entry is not None else None
+        entry = self.shelf.get(model)
+        found = self.shelf.installed(ExtraKind.IP_ADAPTER, entry.family) if entry is not None else None
         return _encoder_in(found[1] / found[0].encoder) if found is not None else None
 
 
@@ -147,10 +153,13 @@ def _load(folder: Path) -> Any:
 
     kinds = json.loads((folder / "config.json").read_text()).get("architectures") or ["?"]
     if kinds[0] not in KINDS:
-        raise ValueError(f"{kinds[0]} is no image encoder that can be used; known are {', '.join(sorted(KINDS))}")
+        raise ValueError(
+            f"{kinds[0]} is no image encoder that can be used; known are {', '.join(sorted(KINDS))}"
+        )
     kind = getattr(transformers, kinds[0])
     try:
-        return kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).float().eval()
+        with LOADS:
+            return kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).float().eval()
     except SafetensorError as error:
         raise ValueError(f"{WEIGHTS} cannot be read: {error}") from error
 

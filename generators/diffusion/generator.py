@@ -13,6 +13,7 @@ from generators.diffusion.calling import named
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.conditioning import LostFileError, choose, opened
 from generators.diffusion.downloads import DownloadError, pull
+from generators.diffusion.encoders import LikenessSettings, LocalEncoders
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.sizes import reduced
@@ -34,13 +35,20 @@ NONE_AVAILABLE = "No local image generation models available"
 class DiffusionGenerator:
     """Pictures from checkpoints on this machine, many requests in one forward."""
 
-    def __init__(self, settings: DiffusionSettings, open_file: OpenFile) -> None:
-        """Touches neither device nor weights. Raises ValueError when two checkpoints share a key."""
+    def __init__(
+        self, settings: DiffusionSettings, open_file: OpenFile, likeness: LikenessSettings | None = None
+    ) -> None:
+        """Touches neither device nor weights; `likeness` chooses the encoder that trainings are judged by.
+
+        Raises:
+            ValueError: two checkpoints share a key.
+        """
         self._open_file = open_file
         self._settings = settings
         self.shelf = Shelf(settings)
         self.engine = Engine(settings, self.shelf)
-        self._trainings = Trainings(settings, self.shelf, self.engine, open_file)
+        encoders = LocalEncoders(likeness or LikenessSettings(), self.shelf)
+        self._trainings = Trainings(settings, encoders, self.engine, open_file)
 
     def models(self) -> Sequence[Model]:
         """The local checkpoints, best first."""

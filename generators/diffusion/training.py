@@ -16,9 +16,9 @@ from typing import Any
 import structlog
 
 from generators.diffusion.catalog_entries import Checkpoint
-from generators.diffusion.checkpoints import STARTER_KEY, Shelf
+from generators.diffusion.checkpoints import STARTER_KEY
+from generators.diffusion.encoders import LocalEncoders
 from generators.diffusion.engine import Engine
-from generators.diffusion.extras import ExtraKind
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.trainer.folders import own_folder, sweep
 from generators.diffusion.trainer.orders import TEMPLATE, Lesson, Order, called
@@ -54,12 +54,14 @@ class Trainings:
     """All trainings of one server."""
 
     def __init__(
-        self, settings: DiffusionSettings, shelf: Shelf, engine: Engine, open_file: OpenFile
+        self, settings: DiffusionSettings, encoders: LocalEncoders, engine: Engine, open_file: OpenFile
     ) -> None:
+        """The checkpoints are those of `encoders`."""
         self._settings = settings
-        self._shelf = shelf
+        self._shelf = encoders.shelf
         self._engine = engine
         self._open_file = open_file
+        self._encoders = encoders
 
     def start(self) -> None:
         """Remove what killed servers have left."""
@@ -121,9 +123,10 @@ class Trainings:
             resume = "resume.safetensors"
             await asyncio.to_thread((folder / resume).write_bytes, known.latents.data)
         settings = self._settings
-        device = settings.device if settings.training_device == "auto" else settings.training_device
+        device = settings.training_device if settings.training_device != "auto" else settings.device
+        device = device.split(",")[0]  # of several engines the first one's
         prior = min(MOST_PRIOR, PRIOR_FOR_EACH * len(lessons)) if spec.prior_preservation else 0
-        judge = self._shelf.installed(ExtraKind.IP_ADAPTER, entry.family)
+        judge = self._encoders.folder_for(spec.model)
         return Order(
             folder=str(folder),
             lock=str(settings.training_dir / f"{device.replace(':', '-')}.lock"),
@@ -147,7 +150,7 @@ class Trainings:
             prior=prior,
             threads=settings.training_threads,
             resume=resume,
-            judge=str(judge[1] / judge[0].encoder) if judge is not None else "",
+            judge=str(judge) if judge is not None else "",
             save_seconds=settings.training_save_seconds,
         )
 

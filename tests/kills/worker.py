@@ -73,13 +73,14 @@ def generator(asked: dict[str, Any]) -> Generator:
         threads=1,
         save_every_steps=3,
         save_every_seconds=0.0,
+        training_save_seconds=0.0,
     )
-    return DiffusionGenerator(settings, no_files)
+    vault = Vault(Path(asked["folder"]))
 
+    async def open_file(file: FileRef) -> bytes:
+        return await vault.read_async(file.sha256)
 
-async def no_files(file: FileRef) -> bytes:
-    """There are none to open."""
-    raise FileNotFoundError(file.sha256)
+    return DiffusionGenerator(settings, open_file)
 
 
 def main(ready: Connection, asked: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from generators.diffusion import loading, starter
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.devices import Device, discover
 from generators.diffusion.failures import BadAskError
-from generators.diffusion.trainer.judging import Encoder, held_out_loss
+from generators.diffusion.trainer.judging import Judge, held_out_loss
 from generators.diffusion.trainer.keeping import Record, adapter, load_state, save_state
 from generators.diffusion.trainer.lessons import Batch, joined, school
 from generators.diffusion.trainer.orders import TEMPLATE, Order
@@ -64,7 +64,8 @@ class Training:
         self._autocast = device.dtype == "bfloat16"
         self._noises = DDPMScheduler.from_config(pipeline.scheduler.config)
         self._school = school(pipeline, order)
-        self._judge = Encoder(order, self._school) if order.judge else None
+        judge = Judge(order, self._school) if order.judge else None
+        self._judge = judge if judge is not None and judge.able else None
         self._config = _dressed(pipeline.unet, order)
         self._weights = {
             name: value for name, value in pipeline.unet.named_parameters() if value.requires_grad
@@ -168,8 +169,10 @@ class Training:
         file = f"sample-{self._record.step}.webp"
         picture.save(self._order.path(file), format="WEBP", quality=90)
         self._pipeline.unet.eval()
-        loss = held_out_loss(self._losses, self._school, self._order.seed)
-        score = -loss if self._judge is None else self._judge.likeness(picture)
+        if self._judge is not None:
+            score = self._judge.likeness(self._order.path(file).read_bytes())
+        else:
+            score = -held_out_loss(self._losses, self._school, self._order.seed)
         self._record.scores.append((self._record.step, score))
         if self._record.best_step == self._record.step:
             from peft.utils import get_peft_model_state_dict

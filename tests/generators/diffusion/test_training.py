@@ -342,6 +342,40 @@ async def test_trained_adapter_is_worn_under_its_name(
     assert worn == stock(folder, file, files)
 
 
+async def test_image_encoder_beside_the_checkpoint_judges_by_likeness(
+    tmp_path: Path, files: Files, sd_folder: Path
+) -> None:
+    from generators.diffusion.encoders import LikenessSettings
+
+    encoder = tmp_path / "encoder"
+    clip_encoder(encoder)
+    generator = DiffusionGenerator(
+        tiny.settings(tmp_path, sd_folder), files.open, LikenessSettings(likeness_encoder=str(encoder))
+    )
+    try:
+        made = (await run(generator, training(files, sd_folder.name, steps=2)))[-1]
+    finally:
+        await generator.close()
+
+    assert isinstance(made, AdapterMade)
+    assert made.parameters["judgedBy"] == "likeness"
+    scores = made.parameters["scores"]
+    assert isinstance(scores, list)
+    assert all(isinstance(one, dict) and -1 <= float(str(one["score"])) <= 1 for one in scores)
+    assert len(scores) == 2
+
+
+def clip_encoder(folder: Path) -> None:
+    """A tiny CLIP image encoder with random weights."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, image_size=32,
+        patch_size=8, projection_dim=16,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(config).save_pretrained(folder)
+
+
 async def test_unreadable_picture_is_refused_before_any_step(
     generator: DiffusionGenerator, files: Files, spec: TrainingSpec
 ) -> None:

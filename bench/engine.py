@@ -1,10 +1,14 @@
 """The step engine against the stock pipeline, called one after another or with static batches.
 
 Requests arrive staggered, every quarter of what one of them takes alone; "same" = equal steps and guidance,
-"mixed" = each its own. Makespan, time to the first step, mean and worst latency, as ratios to the stock
-pipeline called one after another, all from one run on one machine; medians over rounds. Random weights.
+"mixed" = each its own. Makespan, time to the first step, mean and worst latency, from arrival to PNG bytes, as
+ratios to the stock pipeline called one after another, all from one run; medians over rounds. Random weights.
 
-    python -m bench.engine [--models tiny,mid] [--rounds 3] [--requests 8] [--device auto] [--threads 1]
+On a CPU the clock is the time that this one thread had the processor, and waiting for an arrival is skipped, so a
+busy machine does not count; decoding and packing then stand in the engine's way, as they do not in the server.
+On a GPU (`--device cuda`) it is the wall's, and the device is waited for.
+
+    python -m bench.engine [--models tiny,mid] [--rounds 3] [--requests 8] [--device cpu]
 
 `sdxl` is a model of SDXL's size, for a GPU.
 """
@@ -12,10 +16,8 @@ pipeline called one after another, all from one run on one machine; medians over
 import argparse
 import contextlib
 import dataclasses
-import queue
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,9 +25,12 @@ from typing import Any
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
-from generators.diffusion.engine import Engine
+from generators.diffusion.engine import turn_of
+from generators.diffusion.runs import Run
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.starter import clip_tokenizer, random_pipeline, text_config
+from generators.diffusion.turns import Turns
+from generators.diffusion.work import Work
 from generators.events import Failed, ImageMade, LatentsSaved, Phase, Report, Stepped
 
 STATIC_BATCH = 4
@@ -62,20 +67,150 @@ class Outcome:
         )
 
 
+class Clock:
+    """Seconds of this thread's processor time, or of the wall; idle time before an arrival is skipped."""
+
+    def __init__(self, device: str) -> None:
+        self._wall = device != "cpu"
+        self._start = self._read()
+        self._skipped = 0.0
+
+    def now(self) -> float:
+        """Since the start."""
+        return self._read() - self._start + self._skipped
+
+    def skip_to(self, moment: float) -> None:
+        """Nothing to do before then."""
+        self._skipped += max(0.0, moment - self.now())
+
+    def _read(self) -> float:
+        if not self._wall:
+            return time.thread_time()
+        import torch
+
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+
 class Marks:
     """A `Live` that notes when the first step was done."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.first: float | None = None
 
     def report(self, event: Report) -> None:
         """Note the time."""
         if self.first is None and isinstance(event, Stepped) and event.phase is Phase.DENOISING:
-            self.first = time.perf_counter()
+            self.first = self._clock.now()
 
     def preview_wanted(self) -> bool:
         """Nobody watches."""
         return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Load:
+    """What is asked for: request number n arrives at n * gap seconds."""
+
+    requests: list[Ask]
+    gap: float
+
+    def arrived(self, number: int) -> float:
+        """When that one came."""
+        return number * self.gap
+
+
+def stock_in_turn(pipeline: Any, load: Load, clock: Clock, batch: int) -> list[Timing]:
+    """First come, first served; up to `batch` that wait with equal steps and guidance go together."""
+    left = list(range(len(load.requests)))
+    timings = []
+    while left:
+        clock.skip_to(load.arrived(left[0]))
+        first = load.requests[left[0]]
+        group = [
+            number
+            for number in left
+            if load.arrived(number) <= clock.now()
+            and (load.requests[number].steps, load.requests[number].guidance) == (first.steps, first.guidance)
+        ][:batch]
+        left = [number for number in left if number not in group]
+        stepped, ended = call(pipeline, [load.requests[number] for number in group], clock)
+        timings += [Timing(arrived=load.arrived(number), stepped=stepped, ended=ended) for number in group]
+    return timings
+
+
+def call(pipeline: Any, batch: list[Ask], clock: Clock) -> tuple[float, float]:
+    """One call of the stock pipeline to PNG bytes: when the first step was done, and the end."""
+    import torch
+
+    from generators.diffusion.pictures import png
+
+    marks: list[float] = []
+
+    def on_step(_pipeline: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if step == 0:
+            marks.append(clock.now())
+        return tensors
+
+    made = pipeline(
+        prompt=[one.prompt for one in batch],
+        width=batch[0].width,
+        height=batch[0].height,
+        num_inference_steps=batch[0].steps,
+        guidance_scale=batch[0].guidance,
+        generator=[torch.Generator("cpu").manual_seed(one.seed) for one in batch],
+        callback_on_step_end=on_step,
+    )
+    for picture in made.images:
+        png(picture)
+    return marks[0], clock.now()
+
+
+def stepwise(work: Work, load: Load, clock: Clock) -> list[Timing]:
+    """The engine's own work and turns, on this thread."""
+    turns, runs = Turns(), list[Run]()
+    ended: dict[int, float] = {}
+    waiting = list(range(len(load.requests)))
+
+    def ending(number: int) -> Callable[[LatentsSaved | ImageMade | Failed], None]:
+        def post(event: LatentsSaved | ImageMade | Failed) -> None:
+            if isinstance(event, Failed):
+                raise SystemExit(event.words)
+            ended[number] = clock.now()
+
+        return post
+
+    marks = [Marks(clock) for _ in load.requests]
+    while waiting or runs:
+        if not runs:
+            clock.skip_to(load.arrived(waiting[0]))
+        while waiting and load.arrived(waiting[0]) <= clock.now():
+            number = waiting.pop(0)
+            run = Run(ask=load.requests[number], live=marks[number], post=ending(number), number=number)
+            work.admit(run)
+            runs.append(run)
+        runs = tick(work, turns, runs)
+    return [
+        Timing(arrived=load.arrived(number), stepped=marks[number].first or 0.0, ended=ended[number])
+        for number in range(len(load.requests))
+    ]
+
+
+def tick(work: Work, turns: Turns, runs: list[Run]) -> list[Run]:
+    """One forward as the engine makes it; those that are not done."""
+    chosen = {turn.number for turn in turns.choose([turn_of(run) for run in runs], work.cap)}
+    going = [run for run in runs if run.number in chosen]
+    for run in runs:
+        run.waited = 0 if run in going else run.waited + 1
+    if failures := work.forward(going):
+        raise SystemExit(str(failures))
+    for run in going:
+        run.tell(Phase.DENOISING)
+        if run.state is not None and run.state.done:
+            work.decode(run)()
+            work.release(run)
+    return [run for run in runs if run.state is not None]
 
 
 def asks(kind: str, side: int, count: int) -> list[Ask]:
@@ -95,126 +230,6 @@ def asks(kind: str, side: int, count: int) -> list[Ask]:
         )
         for number in range(count)
     ]
-
-
-def in_order(
-    requests: list[Ask], gap: float, serve: Callable[["queue.Queue[tuple[int, float]]", float], list[Timing]]
-) -> Outcome:
-    """Put each request into the queue when it arrives, while `serve` works it off."""
-    arrivals: queue.Queue[tuple[int, float]] = queue.Queue()
-    start = time.perf_counter()
-
-    def arrive() -> None:
-        for number in range(len(requests)):
-            time.sleep(max(0.0, start + number * gap - time.perf_counter()))
-            arrivals.put((number, time.perf_counter() - start))
-
-    thread = threading.Thread(target=arrive)
-    thread.start()
-    outcome = Outcome.of(serve(arrivals, start))
-    thread.join()
-    return outcome
-
-
-def one_after_another(pipeline: Any, requests: list[Ask]) -> Callable[[Any, float], list[Timing]]:
-    """The stock pipeline, first come, first served."""
-
-    def serve(arrivals: "queue.Queue[tuple[int, float]]", start: float) -> list[Timing]:
-        timings = []
-        for _ in requests:
-            number, arrived = arrivals.get()
-            stepped, ended = call(pipeline, [requests[number]])
-            timings.append(Timing(arrived=arrived, stepped=stepped - start, ended=ended - start))
-        return timings
-
-    return serve
-
-
-def static_batches(pipeline: Any, requests: list[Ask]) -> Callable[[Any, float], list[Timing]]:
-    """The stock pipeline on whatever waits with equal steps and guidance."""
-
-    def serve(arrivals: "queue.Queue[tuple[int, float]]", start: float) -> list[Timing]:
-        timings: list[Timing] = []
-        waiting: list[tuple[int, float]] = []
-        while len(timings) < len(requests):
-            waiting += [arrivals.get()] if not waiting else []
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    waiting.append(arrivals.get_nowait())
-            first = requests[waiting[0][0]]
-            batch = [
-                item
-                for item in waiting
-                if (requests[item[0]].steps, requests[item[0]].guidance) == (first.steps, first.guidance)
-            ][:STATIC_BATCH]
-            waiting = [item for item in waiting if item not in batch]
-            stepped, ended = call(pipeline, [requests[number] for number, _ in batch])
-            timings += [
-                Timing(arrived=arrived, stepped=stepped - start, ended=ended - start) for _, arrived in batch
-            ]
-        return timings
-
-    return serve
-
-
-def call(pipeline: Any, batch: list[Ask]) -> tuple[float, float]:
-    """One call of the stock pipeline to PNG bytes: when the first step was done, and the end."""
-    import torch
-
-    from generators.diffusion.pictures import png
-
-    marks: list[float] = []
-
-    def on_step(_pipeline: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        marks.append(time.perf_counter())
-        return tensors
-
-    made = pipeline(
-        prompt=[one.prompt for one in batch],
-        width=batch[0].width,
-        height=batch[0].height,
-        num_inference_steps=batch[0].steps,
-        guidance_scale=batch[0].guidance,
-        generator=[torch.Generator("cpu").manual_seed(one.seed) for one in batch],
-        callback_on_step_end=on_step,
-    )
-    for picture in made.images:
-        png(picture)
-    return marks[0], time.perf_counter()
-
-
-def stepwise(engine: Engine, requests: list[Ask]) -> Callable[[Any, float], list[Timing]]:
-    """The engine."""
-
-    def serve(arrivals: "queue.Queue[tuple[int, float]]", start: float) -> list[Timing]:
-        ends: queue.Queue[tuple[int, float]] = queue.Queue()
-        marks = [Marks() for _ in requests]
-        arrived = [0.0] * len(requests)
-
-        def ending(number: int) -> Callable[[LatentsSaved | ImageMade | Failed], None]:
-            def post(event: LatentsSaved | ImageMade | Failed) -> None:
-                if isinstance(event, Failed):
-                    raise SystemExit(event.words)
-                if isinstance(event, ImageMade):
-                    ends.put((number, time.perf_counter()))
-
-            return post
-
-        for _ in requests:
-            number, arrived_at = arrivals.get()
-            arrived[number] = arrived_at
-            engine.submit(requests[number], marks[number], ending(number))
-        ended = dict(ends.get() for _ in requests)
-        return [
-            Timing(
-                arrived=arrived[number],
-                stepped=(marks[number].first or 0.0) - start,
-                ended=ended[number] - start,
-            )
-            for number in range(len(requests))
-        ]
-
-    return serve
 
 
 def xl(channels: tuple[int, ...], depth: tuple[int, ...], side: int) -> Any:
@@ -266,10 +281,8 @@ MODELS: dict[str, tuple[Callable[[], Any], int]] = {
 
 
 @contextlib.contextmanager
-def served(name: str, arguments: argparse.Namespace) -> Iterator[tuple[Any, Engine, int]]:
-    """(stock pipeline, engine, side) over one random checkpoint."""
-    import diffusers
-
+def served(name: str, device: str) -> Iterator[tuple[Any, Work, int]]:
+    """(stock pipeline, the engine's work, side) over one random checkpoint."""
     build, side = MODELS[name]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
@@ -281,52 +294,45 @@ def served(name: str, arguments: argparse.Namespace) -> Iterator[tuple[Any, Engi
             local_checkpoints=(str(folder),),
             builtin_checkpoints=False,
             starter_checkpoint=False,
-            device=arguments.device,
-            threads=arguments.threads,
+            device=device,
+            threads=1,
             save_every_steps=0,
         )
-        engine = Engine(chosen, Shelf(chosen))
-        engine.start()
-        warm(engine, asks("same", side, 4))
-        described = engine.state().device or ""
-        print(f"\n{name}: UNet {size:.1f} M, {side} px. {described}")
-        import torch
-
-        torch.set_num_threads(arguments.threads)  # of this thread; the engine's have theirs from the settings
-        pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
-        if not described.startswith("CPU"):
-            pipeline.to("cuda", torch.bfloat16)
-        pipeline.set_progress_bar_config(disable=True)
-        yield pipeline, engine, side
-        engine.close()
+        work = Work(chosen, Shelf(chosen))
+        print(f"\n{name}: UNet {size:.1f} M, {side} px. {work.device.describe()}")
+        for _ in range(3):  # every row count is judged before anything is measured
+            stepwise(work, Load(requests=asks("same", side, 4), gap=0.0), Clock(device))
+        yield stock(folder, work), work, side
 
 
-def warm(engine: Engine, requests: list[Ask]) -> None:
-    """Let every shape be computed once, so that no first time is measured."""
-    done: queue.Queue[Any] = queue.Queue()
-    for request in requests * 3:
-        engine.submit(request, Marks(), done.put)
-    for _ in requests * 3:
-        if isinstance(event := done.get(), Failed):
-            raise SystemExit(event.words)
+def stock(folder: Path, work: Work) -> Any:
+    """The same checkpoint as people call it."""
+    import diffusers
+    import torch
+
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=getattr(torch, work.device.dtype))
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(work.device.torch_name)
 
 
 def compare(name: str, arguments: argparse.Namespace) -> None:
     """One table per kind of requests."""
-    with served(name, arguments) as (pipeline, engine, side):
-        call(pipeline, asks("same", side, 1))
+    device = arguments.device
+    with served(name, device) as (pipeline, work, side):
+        call(pipeline, asks("same", side, 1), Clock(device))
         for kind in ("same", "mixed"):
             requests = asks(kind, side, arguments.requests)
-            begun = time.perf_counter()
-            call(pipeline, requests[:1])
-            gap = (time.perf_counter() - begun) / 4
-            ways = {
-                "stock, one after another": one_after_another(pipeline, requests),
-                "stock, static batches": static_batches(pipeline, requests),
-                "engine": stepwise(engine, requests),
-            }
+            clock = Clock(device)
+            call(pipeline, requests[:1], clock)
+            load = Load(requests=requests, gap=clock.now() / 4)
             rounds = [
-                {way: in_order(requests, gap, serve) for way, serve in ways.items()}
+                {
+                    "stock, one after another": Outcome.of(stock_in_turn(pipeline, load, Clock(device), 1)),
+                    "stock, static batches": Outcome.of(
+                        stock_in_turn(pipeline, load, Clock(device), STATIC_BATCH)
+                    ),
+                    "engine": Outcome.of(stepwise(work, load, Clock(device))),
+                }
                 for _ in range(arguments.rounds)
             ]
             table(kind, rounds)
@@ -355,8 +361,7 @@ def main() -> None:
     parser.add_argument("--models", default="tiny,mid")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=8)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=1, help="of a CPU; more of them disturb each other")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments = parser.parse_args()
     for name in arguments.models.split(","):
         compare(name, arguments)

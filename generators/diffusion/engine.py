@@ -220,7 +220,7 @@ class Engine:
         work = self._work
         assert work is not None  # nothing becomes ready before there is one
         by_number = {run.number: run for run in ready}
-        chosen = self._turns.choose([_turn(run) for run in ready], work.cap)
+        chosen = self._turns.choose([turn_of(run) for run in ready], work.cap)
         runs = [by_number[turn.number] for turn in chosen]
         for run in ready:
             run.waited += 1
@@ -301,7 +301,8 @@ def _pool(name: str) -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"likeness-{name}")
 
 
-def _turn(run: Run) -> Turn:
+def turn_of(run: Run) -> Turn:
+    """A request as `Turns` sees it."""
     assert run.state is not None and run.resident is not None  # noqa: PT018 - both are set by admission
     share: tuple[object, ...] = (run.resident.entry.key, run.state.share)
     return Turn(

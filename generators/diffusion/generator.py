@@ -14,7 +14,8 @@ from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.conditioning import LostFileError, choose, opened
 from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.encoders import LikenessSettings, LocalEncoders
-from generators.diffusion.engine import Engine, EngineState
+from generators.diffusion.engine import EngineState
+from generators.diffusion.serving import engines
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.sizes import reduced
 from generators.diffusion.training import Trainings
@@ -46,7 +47,7 @@ class DiffusionGenerator:
         self._open_file = open_file
         self._settings = settings
         self.shelf = Shelf(settings)
-        self.engine = Engine(settings, self.shelf)
+        self.engine = engines(settings, self.shelf)
         encoders = LocalEncoders(likeness or LikenessSettings(), self.shelf)
         self._trainings = Trainings(settings, encoders, self.engine, open_file)
 

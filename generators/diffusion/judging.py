@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from generators.diffusion.loads import LOADS
 from generators.judge import Verdict
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,8 @@ def sharpness(image: Any) -> float:
 def _load(folder: Path) -> tuple[Any, Any]:
     from transformers import CLIPModel, CLIPProcessor
 
-    model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    with LOADS:
+        model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
     return model, CLIPProcessor.from_pretrained(folder, local_files_only=True)
 
 

@@ -11,6 +11,7 @@ import transformers
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import INDEX, read_json
 from generators.diffusion.devices import Device
+from generators.diffusion.loads import LOADS
 
 
 def quiet() -> None:
@@ -32,7 +33,7 @@ def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool
     variant = _variant(entry, folder)
     if variant:
         options["variant"] = variant
-    with warnings.catch_warnings():
+    with LOADS, warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # loaders warn about keys and deprecations that no caller of ours can mend

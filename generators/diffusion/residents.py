@@ -18,6 +18,7 @@ from generators.diffusion.failures import NoCheckpointError, NoRoomError, out_of
 from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
 from generators.diffusion.loading import load, tile
+from generators.diffusion.loads import LOADS
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -103,7 +104,8 @@ class Residents:
             raise NoCheckpointError(state.reason or f"The checkpoint {key!r} is not available.")
         try:
             if key == STARTER_KEY:
-                starter.build(self._shelf.starter_folder())
+                with LOADS:  # another engine of this process may find it missing too
+                    starter.build(self._shelf.starter_folder())
                 entry = self._shelf.get(key) or entry
             folder = self._shelf.folder(entry) or Path(entry.source)
             self._find_room(folder)

@@ -20,7 +20,8 @@ class DiffusionSettings:
         hub_cache: where downloads lie; None = the cache that all Hugging Face tools on this machine share.
         hub_endpoint: another hub than huggingface.co.
         hub_token: for gated downloads; never logged.
-        device: "auto", "cuda", "cuda:N", "mps" or "cpu".
+        engine: ENGINE, "thread", or "process" for a process of its own that may crash without the server.
+        device: "auto", "cuda", "cuda:N", "mps" or "cpu"; several with commas between them make several engines.
         dtype: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads of one forward; 0 = all cores but one, which the event loop and the database keep.
         max_rows: most rows of one forward; 0 = 8 on a CPU, 32 elsewhere, and never more than are found to pay.
@@ -49,6 +50,7 @@ class DiffusionSettings:
     hub_cache: Path | None = None
     hub_endpoint: str | None = None
     hub_token: str | None = dataclasses.field(default=None, repr=False)
+    engine: str = "thread"
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0

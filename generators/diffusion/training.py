@@ -18,7 +18,7 @@ import structlog
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import STARTER_KEY
 from generators.diffusion.encoders import LocalEncoders
-from generators.diffusion.engine import Engine
+from generators.diffusion.serving import Serving
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.trainer.folders import own_folder, sweep
 from generators.diffusion.trainer.orders import TEMPLATE, Lesson, Order, called
@@ -54,7 +54,7 @@ class Trainings:
     """All trainings of one server."""
 
     def __init__(
-        self, settings: DiffusionSettings, encoders: LocalEncoders, engine: Engine, open_file: OpenFile
+        self, settings: DiffusionSettings, encoders: LocalEncoders, engine: Serving, open_file: OpenFile
     ) -> None:
         """The checkpoints are those of `encoders`."""
         self._settings = settings

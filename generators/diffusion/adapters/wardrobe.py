@@ -12,6 +12,7 @@ from generators.diffusion.adapters.attached import NOTHING, Attached
 from generators.diffusion.adapters.reference import IpAdapter, Reference
 from generators.diffusion.asks import Ask
 from generators.diffusion.extras import Extra, ExtraKind
+from generators.diffusion.loads import LOADS
 from generators.diffusion.pictures import fitted, opened
 
 LORA_BYTES = 2**30  # files kept on the device, least recently worn out first
@@ -60,7 +61,8 @@ class Wardrobe:
     def _reference(self, ask: Ask) -> Reference:
         if self._adapter is None:
             extra, folder = self._installed(ExtraKind.IP_ADAPTER)
-            self._adapter = IpAdapter(self._pipeline.unet, folder, extra.weights, extra.encoder)
+            with LOADS:
+                self._adapter = IpAdapter(self._pipeline.unet, folder, extra.weights, extra.encoder)
         key = tuple(item.sha256 for item in ask.references)
         embeds = self._embeds.get(key)
         if embeds is None:
@@ -75,7 +77,8 @@ class Wardrobe:
         assert ask.control is not None
         if self._control is None:
             extra, folder = self._installed(ExtraKind.CONTROLNET)
-            self._control = (extra, control.load(folder, self._pipeline.unet))
+            with LOADS:
+                self._control = (extra, control.load(folder, self._pipeline.unet))
         extra, network = self._control
         picture = fitted(opened(ask.control.data), ask.width, ask.height)
         like = next(network.parameters())

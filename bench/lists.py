@@ -2,9 +2,9 @@
 
     DATABASE_URL=postgresql://… python -m bench.lists [--variants 1000000] [--users 200] [--rounds 20]
 
-Fills an empty, migrated database (minutes), then asks for the first page, a page in the middle and the count of each
-list that tests/plans asks for; prints the median and the slowest in milliseconds and "seq" where a big table was read
-from end to end. Without DATABASE_URL it uses a private PostgreSQL in a temporary folder.
+Fills an empty, migrated database (minutes), then asks for the first fifty of each list that tests/plans asks for, with
+its count; prints the median and the slowest in milliseconds, and "seq" where a big table was read from end to end.
+Without DATABASE_URL it uses a private PostgreSQL in a temporary folder.
 """
 
 import argparse

@@ -29,7 +29,13 @@ _EVERYDAY: Final = {
     "prop": ("none",),
     "scene": (PLAIN,),
 }
+_ORDINARY: Final = {
+    **{name: _EVERYDAY[name] for name in _EVERYDAY if name not in {"gender", "eyes", "scene"}},
+    "hair": ("black", "brown", "blonde", "red"),
+    "style": ("short", "bob", "long", "curly", "bun", "ponytail"),
+}
 _SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.9, "expression": 0.7}
+_TALKATIVE: Final = (0.0, 0.3, 0.7, 0.95)
 _SYLLABLES: Final = words.listing(
     "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od"
 )
@@ -54,8 +60,14 @@ def caption(
 
 
 def training_look(rng: random.Random) -> Look:
-    """A random look; a third of the persons are cast in a role, bakers stand in kitchens."""
+    """A random look; many persons are ordinary or cast in a role, bakers stand in kitchens.
+
+    Ordinary persons matter for terse prompts ("a hiker in the mountains"): only of them can a
+    caption say little.
+    """
     look = random_look(rng)
+    if look.kind == "person" and rng.random() < 0.3:
+        look = look.but(**{name: rng.choice(values) for name, values in _ORDINARY.items()})
     if look.kind == "person" and rng.random() < 0.35:
         role = rng.choice(ROLES)
         values: dict[str, Any] = dict(role.implies)
@@ -74,7 +86,7 @@ class _PersonCaption:
         self.everything = everything
         self.role = None if everything else self._chosen_role(unsaid)
         implied = self.role.tells() if self.role else set()
-        share = rng.choice((0.35, 0.7, 0.95))
+        share = rng.choice(_TALKATIVE)
         self.said = {name for name in look.shown() if self._is_said(name, implied, share)} - unsaid
 
     def _chosen_role(self, unsaid: frozenset[str]) -> Role | None:
@@ -109,11 +121,10 @@ class _PersonCaption:
         parts = [*have, *wear, *doing, *where]
         if rng.random() < 0.5:
             rng.shuffle(parts)
+        pending = self.role is not None or not self.said.isdisjoint(("gender", "skin", "age", "expression"))
         subject = self._subject()
-        if rng.random() < 0.85 or not parts:
-            parts.insert(0, subject)
-        elif rng.random() < 0.6 or "gender" in self.said or self.role:
-            parts.insert(rng.randrange(len(parts)), subject)
+        if pending or not (have or wear or doing) or rng.random() < 0.6:
+            parts.insert(0 if rng.random() < 0.85 else rng.randint(0, len(parts)), subject)
         return (", " if rng.random() < 0.9 else " ").join(parts)
 
     def _prose(self, have: list[str], wear: list[str], doing: list[str], where: list[str]) -> str:

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from training.starter.autoencoder import LATENT_CHANNELS
 from training.starter.captions import caption
-from training.starter.latents import LatentCache, cached_look
+from training.starter.latents import LatentCache
 from training.starter.optimizers import optimizers_for
 from training.starter.runs import Plan, Run, StepLosses, draws
 from training.starter.text import HIDDEN, token_ids
@@ -104,11 +104,11 @@ def place_weights(side: int) -> Tensor:
     return nn.functional.interpolate(weights / weights.mean(), size=(side, side), mode="nearest")
 
 
-def captions_for(indices: list[int], rng: random.Random) -> list[str]:
+def captions_for(cache: LatentCache, indices: list[int], rng: random.Random) -> list[str]:
     """Fresh captions for cached pictures; some are empty, for guidance."""
     return [
         "" if rng.random() < UNSAID_SHARE
-        else caption(cached_look(index), rng, everything=rng.random() < 0.15)
+        else caption(cache.look(index), rng, everything=rng.random() < 0.15)
         for index in indices
     ]  # fmt: skip
 
@@ -121,7 +121,7 @@ def velocity_losses(
     count = material.batch
     indices = [rng.randrange(len(material.cache)) for _ in range(count)]
     clean = material.cache.pick(indices) / material.cache.deviation()
-    ids = token_ids(material.tokenizer, captions_for(indices, rng))
+    ids = token_ids(material.tokenizer, captions_for(material.cache, indices, rng))
     noise = torch.randn(clean.shape, generator=generator)
     levels = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     times = (levels * 1000).long().clamp(max=999)

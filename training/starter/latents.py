@@ -1,16 +1,18 @@
 """A cache of encoded pictures, so that the denoiser's training need not render and encode.
 
-Knows shards on disk; the look of picture number i is derived from the seed and i, so
-only latents are stored.
+Knows shards on disk: latents and, beside them, the looks they show.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.starter.autoencoder import batch_of
@@ -25,30 +27,31 @@ SHARD = 4096
 _SEED = 77
 
 
-def cached_look(index: int) -> Look:
-    """The look of the cached picture with this number."""
-    rng, _ = draws(_SEED, index)
-    return training_look(rng)
-
-
 def write_shards(
     model: AutoencoderTiny, folder: Path, shards: range, *, pixels: int, size: int = SHARD
 ) -> None:
-    """Encode pictures into shard files of `size` latents each; finished shards are kept."""
+    """Encode pictures into shard files of `size` latents each; finished shards are kept.
+
+    The looks lie beside the latents, so that a later change to how looks are drawn at random
+    cannot part the two.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for shard in shards:
         path = folder / f"{shard:03d}.npy"
         if path.exists():
             continue
-        parts = []
-        for start in range(shard * size, (shard + 1) * size, 32):
-            pictures = batch_of(
-                [cached_look(i) for i in range(start, min(start + 32, (shard + 1) * size))], pixels
-            )
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                parts.append(model.encoder(pictures).float().contiguous().numpy().astype(np.float16))
+        looks = [training_look(draws(_SEED, shard * size + index)[0]) for index in range(size)]
+        parts = [_encoded(model, looks[start : start + 32], pixels) for start in range(0, size, 32)]
+        path.with_suffix(".json").write_text(json.dumps([dataclasses.asdict(look) for look in looks]))
         np.save(path.with_suffix(".part.npy"), np.concatenate(parts))
         path.with_suffix(".part.npy").replace(path)
+
+
+def _encoded(model: AutoencoderTiny, looks: list[Look], pixels: int) -> NDArray[np.float16]:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        latents = model.encoder(batch_of(looks, pixels))
+    array: NDArray[np.float16] = latents.float().contiguous().numpy().astype(np.float16)
+    return array
 
 
 class LatentCache:
@@ -59,18 +62,19 @@ class LatentCache:
         if not paths:
             raise FileNotFoundError(f"no latents in {folder}: run the latents stage first")
         self.latents = torch.from_numpy(np.concatenate([np.load(path) for path in paths]))
+        self._looks = [row for path in paths for row in json.loads(path.with_suffix(".json").read_text())]
 
     def __len__(self) -> int:
         return len(self.latents)
 
+    def look(self, index: int) -> Look:
+        """The look of the picture with this number."""
+        row = self._looks[index]
+        return Look(**row | {"shift": tuple(row["shift"])})
+
     def deviation(self) -> float:
         """Standard deviation over all channels, by which latents are divided for the denoiser."""
         return float(self.latents[:4096].float().std())
-
-    def channels(self) -> tuple[list[float], list[float]]:
-        """Mean and deviation of each channel."""
-        some = self.latents[:4096].float()
-        return some.mean(dim=(0, 2, 3)).tolist(), some.std(dim=(0, 2, 3)).tolist()
 
     def pick(self, indices: list[int]) -> Tensor:
         """The latents with these numbers, float32."""

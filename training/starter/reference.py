@@ -19,7 +19,7 @@ from typing_extensions import override
 from training.starter.autoencoder import batch_of
 from training.starter.captions import caption, training_look
 from training.starter.denoiser import Denoiser, new_scheduler, place_weights
-from training.starter.latents import LatentCache, cached_look
+from training.starter.latents import LatentCache
 from training.starter.looks import VALUES, Look, labels, random_look
 from training.starter.optimizers import optimizers_for
 from training.starter.runs import Plan, Run, StepLosses, draws
@@ -176,7 +176,7 @@ class Pairs:
 
 def pairs_of(cache: LatentCache, tokenizer: CLIPTokenizer, batch: int) -> Pairs:
     """Pairs over all cached pictures that show a person."""
-    numbers = tuple(index for index in range(len(cache)) if cached_look(index).kind == "person")
+    numbers = tuple(index for index in range(len(cache)) if cache.look(index).kind == "person")
     return Pairs(cache, tokenizer, numbers, batch)
 
 
@@ -187,7 +187,7 @@ def reference_losses(
     rng, generator = draw
     count, scheduler = pairs.batch, new_scheduler()
     indices = rng.choices(pairs.persons, k=count)
-    looks = [cached_look(index) for index in indices]
+    looks = [pairs.cache.look(index) for index in indices]
     texts = [_said_about(look, rng) for look in looks]
     clean = pairs.cache.pick(indices) / pairs.cache.deviation()
     noise = torch.randn(clean.shape, generator=generator)

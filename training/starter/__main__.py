@@ -22,7 +22,7 @@ def _plan(args: argparse.Namespace, **usual: float) -> Plan:
 def _autoencoder(args: argparse.Namespace) -> None:
     from training.starter.autoencoder import train_autoencoder
 
-    plan = _plan(args, steps=8000, rate=2e-3, decay=2000)
+    plan = _plan(args, steps=5200, rate=2e-3, decay=1200)
     train_autoencoder(plan, batch=args.batch or 8, pixels=args.pixels, muon=not args.adam)
 
 
@@ -31,7 +31,7 @@ def _text(args: argparse.Namespace) -> None:
     from training.starter.text import train_text
     from training.starter.tokenizer import build_tokenizer
 
-    plan = _plan(args, steps=3000, rate=1.5e-3, decay=800)
+    plan = _plan(args, steps=950, rate=1.5e-3, decay=350)
     folder = Path(args.folder)
     if not (folder / "tokenizer").exists():
         build_tokenizer(folder / "tokenizer")
@@ -43,7 +43,7 @@ def _decoder(args: argparse.Namespace) -> None:
 
     from training.starter.decoding import train_decoder
 
-    plan = _plan(args, steps=4000, rate=1.5e-3, decay=1500)
+    plan = _plan(args, steps=2500, rate=1.5e-3, decay=900)
     state = torch.load(Path(args.folder) / "autoencoder" / "state.pt", weights_only=True)
     train_decoder(plan, state["average"], batch=args.batch or 8, pixels=args.pixels)
 
@@ -61,14 +61,14 @@ def _classifier(args: argparse.Namespace) -> None:
     from training.starter.classifier import train_classifier
     from training.starter.parts import load_autoencoder
 
-    plan = _plan(args, steps=2500, rate=1.5e-3, decay=1000)
+    plan = _plan(args, steps=1800, rate=1.5e-3, decay=700)
     train_classifier(plan, load_autoencoder(Path(args.folder)), batch=args.batch or 48)
 
 
 def _denoiser(args: argparse.Namespace) -> None:
     from training.starter.denoising import run_denoiser
 
-    plan = _plan(args, steps=6000, rate=1.5e-3, decay=0)
+    plan = _plan(args, steps=9000, rate=2e-3, decay=2500)
     run_denoiser(plan, Path(args.folder), batch=args.batch or 32, joint=False)
 
 
@@ -82,7 +82,7 @@ def _joint(args: argparse.Namespace) -> None:
 def _vision(args: argparse.Namespace) -> None:
     from training.starter.reference import train_vision
 
-    plan = _plan(args, steps=3000, rate=1.5e-3, decay=1000)
+    plan = _plan(args, steps=2500, rate=1.5e-3, decay=900)
     train_vision(plan, batch=args.batch or 48)
 
 
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")
-    parser.add_argument("--shards", type=int, default=10, help="shards of latents, 4096 each")
+    parser.add_argument("--shards", type=int, default=14, help="shards of latents, 4096 each")
     parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
     parser.add_argument("--part", default="joint", choices=("denoiser", "joint"), help="what is exported")
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")

@@ -118,6 +118,7 @@ class Finisher:
         if variant is None:
             raise ValueError("A picture was made for a task without a variant.")
         file = await keep_picture(session, variant.owner_id, picture)
+        now = await session.scalar(select(func.clock()))  # before the first change: no flush in between
         variant.file_id = file.id
         self._describe(variant, event, held.task.spec)
         variant.width, variant.height = picture.width, picture.height
@@ -125,7 +126,7 @@ class Finisher:
         variant.held_reason = ready.held_reason or self._held_with(held)
         await likeness.keep(session, variant, ready.likeness)
         variant.status = VariantStatus.DRAFT if variant.held_reason is None else VariantStatus.HELD
-        variant.finished_at = await session.scalar(select(func.clock()))
+        variant.finished_at = now
         if variant.status is VariantStatus.DRAFT:
             await take_in(session, variant)
         await approve_if_good(session, held)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.tables import BaseImageStatus, Character, Subject, Variant, VariantPurpose, VariantStatus
+from store.posts import LOCK
 
 
 class Move(enum.Enum):
@@ -66,7 +67,7 @@ def advance(subject: Subject, move: Move) -> None:
 
 async def lock(session: AsyncSession, subject_id: uuid.UUID) -> Subject | None:
     """The subject, fresh and locked until the transaction ends; None when it is gone."""
-    return await session.get(Subject, subject_id, with_for_update=True, populate_existing=True)
+    return await session.get(Subject, subject_id, with_for_update=LOCK, populate_existing=True)
 
 
 async def settle(session: AsyncSession, subject_id: uuid.UUID) -> None:

@@ -17,6 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from store.database.tables import Job, JobKind, Post, PostStatus, TaskKind, Variant, VariantStatus
 
 SLUG = 200
+LOCK = {"key_share": True}
+"""FOR NO KEY UPDATE. A row that refers to this one and is written twice in one transaction has its reference checked
+(KEY SHARE); two such transactions would wait for each other's FOR UPDATE for good.
+"""
 
 
 class PostMove(enum.Enum):
@@ -82,7 +86,7 @@ def advance(post: Post, move: PostMove) -> None:
 
 async def lock(session: AsyncSession, post_id: uuid.UUID) -> Post | None:
     """The post, fresh and locked until the transaction ends; None when it is gone."""
-    return await session.get(Post, post_id, with_for_update=True, populate_existing=True)
+    return await session.get(Post, post_id, with_for_update=LOCK, populate_existing=True)
 
 
 async def drawn(session: AsyncSession, post_id: uuid.UUID) -> None:

@@ -47,7 +47,7 @@ def _folder(store: StoreSettings) -> Finding:
 
 def _device(chosen: DiffusionSettings) -> Finding:
     try:
-        device = discover(device=chosen.device, dtype=chosen.dtype, threads=chosen.threads)
+        device = discover(device=chosen.devices[0], dtype=chosen.dtype, threads=chosen.threads)
     except (ImportError, ValueError, RuntimeError) as error:
         return Finding(
             what="Device",

@@ -54,8 +54,9 @@ def engines(settings: DiffusionSettings, shelf: Shelf) -> Serving:
     kind = kinds.get(settings.engine)
     if kind is None:
         raise ValueError(f"The engine {settings.engine!r} is unknown; use thread or process.")
-    devices = [device.strip() for device in settings.device.split(",") if device.strip()]
-    made: list[Serving] = [kind(dataclasses.replace(settings, device=device), shelf) for device in devices]
+    made: list[Serving] = [
+        kind(dataclasses.replace(settings, device=device), shelf) for device in settings.devices
+    ]
     return made[0] if len(made) == 1 else Fleet(made)
 
 

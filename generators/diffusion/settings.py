@@ -67,6 +67,11 @@ class DiffusionSettings:
     training_threads: int = 1
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """One name for each engine; trainings use the first."""
+        return tuple(name.strip() for name in self.device.split(",") if name.strip())
+
+    @property
     def checkpoint_dir(self) -> Path:
         """Where checkpoints that this server builds lie."""
         return self.data_dir / "checkpoints"

@@ -123,7 +123,7 @@ class Trainings:
             resume = "resume.safetensors"
             await asyncio.to_thread((folder / resume).write_bytes, known.latents.data)
         settings = self._settings
-        device = settings.training_device if settings.training_device != "auto" else settings.device
+        device = settings.training_device if settings.training_device != "auto" else settings.devices[0]
         device = device.split(",")[0]  # of several engines the first one's
         prior = min(MOST_PRIOR, PRIOR_FOR_EACH * len(lessons)) if spec.prior_preservation else 0
         judge = self._encoders.folder_for(spec.model)

@@ -170,3 +170,9 @@ def test_an_unknown_engine_stops_the_start(tmp_path: Path) -> None:
     chosen = tiny.settings(tmp_path, engine="cloud")
     with pytest.raises(ValueError, match="'cloud' is unknown; use thread or process"):
         engines(chosen, Shelf(chosen))
+
+
+def test_a_device_list_without_a_name_stops_the_start(tmp_path: Path) -> None:
+    chosen = tiny.settings(tmp_path, device=" , ")
+    with pytest.raises(ValueError, match="DEVICE names no device"):
+        engines(chosen, Shelf(chosen))

@@ -9,7 +9,8 @@ class StoreSettings(BaseModel):
     """Where things are kept."""
 
     data_dir: pathlib.Path = Field(
-        pathlib.Path("./data"), description="Folder for everything that is kept: database, files, checkpoints."
+        pathlib.Path("./data"),
+        description="Folder for everything that is kept: database, files, checkpoints.",
     )
     database_url: str | None = Field(
         None,

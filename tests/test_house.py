@@ -46,7 +46,11 @@ def test_schema_declares_and_does_nothing(folder: str) -> None:
 
 
 def test_every_module_says_what_it_knows() -> None:
-    silent = [str(path) for path in modules() if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [
+        str(path)
+        for path in modules()
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
 
     assert [path for path in silent if "migrations" not in path] == []
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.failures import NoRoomError, failed
@@ -24,6 +26,8 @@ from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.turns import Turn, Turns
 from generators.events import Phase
 from generators.generator import Live
+
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from generators.diffusion.work import Work
@@ -282,7 +286,7 @@ class Engine:
         if task is None:
             return False
         try:
-            pool.submit(task)
+            pool.submit(task).add_done_callback(_told)
         except RuntimeError:  # the pool is shut down: the engine is closing and everything was canceled
             return False
         return True
@@ -295,6 +299,13 @@ class Engine:
             self._work.release(run)
         for other in parked:
             self._hand_over(self._prepare, partial(self._admit, other))
+
+
+def _told(done: "concurrent.futures.Future[None]") -> None:
+    """A preview or a save that failed harms no picture, but must not fail in silence."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        log.error("work beside the denoising failed", exc_info=error)
 
 
 def _pool(name: str) -> concurrent.futures.ThreadPoolExecutor:

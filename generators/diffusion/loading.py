@@ -60,7 +60,8 @@ def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool
 def tile(pipeline: Any, side: int) -> None:
     """Let the VAE work in tiles on pictures with a side beyond that many pixels (0 = never); others stay whole."""
     vae = pipeline.vae
-    if not hasattr(vae, "tile_latent_min_size"):
+    # AutoencoderTiny tiles pictures of any size once told to, and only latents of four channels (diffusers 0.42).
+    if not hasattr(vae, "tile_latent_min_size") or type(vae).__name__ == "AutoencoderTiny":
         return
     vae.disable_tiling()
     if side:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import time
 
+from generators.diffusion.checkpoints import STARTER_KEY
 from generators.diffusion.devices import Device
 from generators.diffusion.runs import Run
 from generators.events import ImageFacts, ImageMade, Json
@@ -37,6 +38,8 @@ def image_made(run: Run, data: bytes, size: tuple[int, int], device: Device) -> 
         parameters["initImageStrength"] = round(ask.strength, 4)
     if resident.entry.noise:
         parameters["note"] = "The starter checkpoint has random weights: this picture is noise."
+    elif resident.entry.key == STARTER_KEY and resident.entry.note:
+        parameters["note"] = resident.entry.note
     parameters |= state.notes
     parameters |= dict(ask.notes)
     facts = ImageFacts(

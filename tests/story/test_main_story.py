@@ -175,7 +175,7 @@ async def test_persona_is_created_drawn_rejected_refined_uploaded_approved_and_k
     ]
     assert history[3]["rejectionReason"] == "too noisy"
     assert {"kind": "INIT_IMAGE"} in history[1]["conditioning"]
-    assert "noise" in str(history[4]["parameters"])
+    assert "demo checkpoint" in str(history[4]["parameters"]["note"])
     assert fetched(server, after["baseImage"]["url"]).size == (96, 80)
     assert max(fetched(server, after["baseImage"]["thumbnailUrl"]).size) <= 256
 

@@ -22,8 +22,9 @@ def weights(folder: Path) -> dict[str, str]:
 
 
 def test_it_is_built_at_first_use_and_says_that_its_pictures_are_noise(build: Build, tmp_path: Path) -> None:
-    engine = build(starter_checkpoint=True)
-    shelf = Shelf(tiny.settings(tmp_path, starter_checkpoint=True))
+    nothing_there = tmp_path / "not-shipped"
+    engine = build(starter_checkpoint=True, starter_folder=nothing_there)
+    shelf = Shelf(tiny.settings(tmp_path, starter_checkpoint=True, starter_folder=nothing_there))
     state = shelf.availability("starter")
     assert (state.available, state.loading) == (True, True)
     made = tiny.send(engine, tiny.ask("starter", width=128, height=128, steps=2)).made()
@@ -37,6 +38,28 @@ def test_it_is_built_at_first_use_and_says_that_its_pictures_are_noise(build: Bu
     assert model.note is not None
     assert "noise" in model.note
     assert shelf.availability("starter").loading is False
+
+
+def test_shipped_one_is_there_at_once_and_says_what_it_is(tmp_path: Path) -> None:
+    shelf = Shelf(tiny.settings(tmp_path, starter_checkpoint=True))
+    [entry] = shelf.checkpoints()
+    state = shelf.availability("starter")
+    assert (entry.name, entry.noise, state.available, state.loading) == (
+        "Likeness starter",
+        False,
+        True,
+        False,
+    )
+    assert "demo checkpoint" in (entry.note or "")
+
+
+def test_shipped_one_shows_where_it_is_heading(build: Build) -> None:
+    """Its latents have eight channels, which the stock tiling of its autoencoder cannot take."""
+    engine = build(starter_checkpoint=True)
+    live = tiny.Watcher(wanted=True)
+    made = tiny.send(engine, tiny.ask("starter", width=128, height=128, steps=6), live).made()
+    assert "demo checkpoint" in str(made.facts.parameters["note"])
+    assert {(preview.width, preview.height) for preview in live.previews} == {(16, 16)}
 
 
 def test_it_is_built_once_with_equal_weights_and_leaves_no_scratch(tmp_path: Path) -> None:

@@ -80,7 +80,9 @@ def test_image_to_image_and_text_to_image_share_a_loop_and_equal_the_stock_pipel
     assert [len(run.state.timesteps) for run in runs[1::2] if run.state] == [2, 4, 8]
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize(
+    "name", [*SCHEDULERS[:5], *(pytest.param(name, marks=pytest.mark.long) for name in SCHEDULERS[5:])]
+)
 def test_exact_in_mixed_company_equals_the_stock_pipeline_bit_for_bit(
     tmp_path: Path, checkpoint: tuple[str, Path, Any], name: str
 ) -> None:

@@ -131,7 +131,7 @@ def check(machine: type[Loop], examples: int, steps: int) -> None:
 
 
 def test_joins_cancels_kills_and_resumes_leave_every_picture_as_it_should_be(machine: type[Loop]) -> None:
-    check(machine, examples=12, steps=20)
+    check(machine, examples=8, steps=20)
 
 
 @pytest.mark.long

@@ -30,7 +30,9 @@ def saving(build: Build, sd_folder: Path) -> Engine:
     return build(sd_folder, save_every_steps=2)
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize(
+    "scheduler", [*SCHEDULERS[:5], *(pytest.param(name, marks=pytest.mark.long) for name in SCHEDULERS[5:])]
+)
 def test_resuming_at_any_save_gives_the_bytes_of_an_unbroken_run(saving: Engine, scheduler: str) -> None:
     request = tiny.ask("tiny-sd", exact=True, steps=7, scheduler=scheduler)
     unbroken = tiny.send(saving, request)

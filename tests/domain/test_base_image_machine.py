@@ -260,4 +260,4 @@ def test_rows_follow_the_rules_in_any_order(database_url: str, tmp_path: Path) -
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_rows_follow_the_rules_in_any_order_for_long(database_url: str, tmp_path: Path) -> None:
-    run_machine(database_url, tmp_path, examples=300, length=50)
+    run_machine(database_url, tmp_path, examples=60, length=40)

@@ -229,4 +229,4 @@ def test_pictures_follow_the_rules_in_any_order(database_url: str, tmp_path: Pat
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_pictures_follow_the_rules_in_any_order_for_long(database_url: str, tmp_path: Path) -> None:
-    run_machine(database_url, tmp_path, examples=200, length=40)
+    run_machine(database_url, tmp_path, examples=60, length=40)

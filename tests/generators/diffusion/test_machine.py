@@ -135,5 +135,6 @@ def test_joins_cancels_kills_and_resumes_leave_every_picture_as_it_should_be(mac
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_same_for_much_longer(machine: type[Loop]) -> None:
-    check(machine, examples=200, steps=50)
+    check(machine, examples=60, steps=40)

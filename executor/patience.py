@@ -12,6 +12,7 @@ from store.database.sessions import CommitUnknown
 
 T = TypeVar("T")
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds; about half a lease in all
+BROKEN_OFF = "another operation"  # asyncpg, of a connection that was cut while it was being given back
 log = structlog.get_logger(__name__)
 
 
@@ -27,6 +28,7 @@ def database_was_away(error: BaseException) -> bool:
             or error.connection_invalidated
             or code in {"40001", "40P01"}
             or code.startswith(("08", "57P"))
+            or BROKEN_OFF in str(error.orig)
         )
     return isinstance(error, CommitUnknown | PoolTimeoutError | TimeoutError | ConnectionError)
 

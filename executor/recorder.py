@@ -256,9 +256,13 @@ class Tools:
 
 async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:
     """Delete a saved state of the task `of`, unless another task refers to equal bytes."""
-    async with tools.db.session() as session:
-        used = await session.scalar(select(Task.id).where(Task.latents == sha256, Task.id != of).limit(1))
-    if used is None:
+
+    async def needed() -> bool:
+        others = select(Task.id).where(Task.latents == sha256, Task.id != of).limit(1)
+        async with tools.db.session() as session:
+            return await session.scalar(others) is not None
+
+    if not await persistently(needed):
         await tools.vault.delete_async(sha256)
 
 

@@ -77,7 +77,7 @@ class RunningServer:
 
     def close(self) -> None:
         """End whatever still runs."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self.kill()
 
     def _listen(self, process: subprocess.Popen[str], said: "queue.Queue[str | None]") -> None:

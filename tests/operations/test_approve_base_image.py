@@ -27,7 +27,7 @@ async def test_current_draft_is_approved_and_locks_the_appearance(api: Api) -> N
         "baseImage": {"id": second, "status": "APPROVED"},
     }
     assert await steps.actions(api) == ["base_image.generated", "base_image.approved"]
-    assert len(statements) == 9
+    assert len(statements) == 8
 
 
 async def test_older_version_is_approved_by_its_id(api: Api) -> None:

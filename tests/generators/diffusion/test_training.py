@@ -198,7 +198,7 @@ async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
     known = Known(latents=KnownLatents(data=saved[4].data, step=saved[4].step))
     resumed = await run(generator, spec, known, live)
 
-    assert min(step for step, _ in live.losses) == 6
+    assert min(step for step, _ in live.losses) > 5  # a report may be dropped, a step is not done again
     assert [event.step for event in resumed if isinstance(event, SampleMade)] == [6, 9, 12]
     first, second = unbroken[-1], resumed[-1]
     assert isinstance(first, AdapterMade)

@@ -82,7 +82,7 @@ async def test_cancelled_call_kills_its_child_and_frees_its_turn() -> None:
 
 
 async def test_upload_that_needs_too_much_time_ends_at_the_cpu_limit() -> None:
-    slow = pictures.many_scans(pictures.jpeg(pictures.quadrants((4000, 4000)), progressive=True), 90)
+    slow = pictures.many_scans(pictures.jpeg(pictures.quadrants((4000, 4000)), progressive=True), 900)
     async with running(cpu_seconds=0) as decoder:
         with pytest.raises(UploadRefused) as refused:
             await decoder.clean(slow)

@@ -167,7 +167,9 @@ async def test_picture_rejected_meanwhile_is_not_published(api: Api) -> None:
     ended = await posts.job(api, payload["job"]["id"])
     assert ended["failure"]["message"] == "The picture is REJECTED; it cannot be published."
     assert (await posts.of(api, post))["status"] == "AWAITING_APPROVAL"
-    assert not any((api.places.copies.previews.parent / "published").rglob("*.png"))
+    previews = api.places.copies.previews
+    assert previews is not None
+    assert not any((previews.parent / "published").rglob("*.png"))
 
 
 async def test_original_goes_where_it_is_not_to_be_kept(api: Api) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -347,6 +346,8 @@ def run_machine(url: str, folder: Path, *, examples: int, length: int) -> None:
                     max_examples=examples,
                     stateful_step_count=length,
                     deadline=None,
+                    derandomize=True,
+                    database=None,
                     suppress_health_check=list(HealthCheck),
                 ),
             )
@@ -356,9 +357,3 @@ def run_machine(url: str, folder: Path, *, examples: int, length: int) -> None:
 
 def test_rows_follow_the_rules_in_any_order(database_url: str, tmp_path: Path) -> None:
     run_machine(database_url, tmp_path, examples=8, length=16)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_rows_follow_the_rules_in_any_order_for_long(database_url: str, tmp_path: Path) -> None:
-    run_machine(database_url, tmp_path, examples=60, length=40)

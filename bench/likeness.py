@@ -26,11 +26,11 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from training.starter.captions import caption
+from training.starter.characters import IDENTITY, elsewhere, person
 from training.starter.classifier import Reader, read
 from training.starter.denoising import drawn
 from training.starter.evaluation import tensor_of
 from training.starter.looks import VALUES, Look
-from training.starter.reference import IDENTITY, elsewhere, person
 from training.starter.render import render
 
 ASKED = ("scene", "expression", "prop")

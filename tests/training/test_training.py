@@ -11,16 +11,16 @@ from safetensors import safe_open
 from training.starter.autoencoder import train_autoencoder
 from training.starter.classifier import train_classifier
 from training.starter.decoding import train_decoder
-from training.starter.denoising import run_denoiser
+from training.starter.denoising import run_denoiser, run_joint
 from training.starter.export import LIMIT, export
 from training.starter.latents import LatentCache, write_shards
 from training.starter.looks import Look
-from training.starter.parts import load_autoencoder, load_denoiser, load_tokenizer, load_vision
-from training.starter.reference import pairs_of, train_reference, train_vision
+from training.starter.parts import load_autoencoder, load_reader, load_tokenizer
 from training.starter.render import render
 from training.starter.runs import Plan
 from training.starter.text import train_text
 from training.starter.tokenizer import build_tokenizer
+from training.starter.vision import train_vision
 
 STEPS = 12
 
@@ -42,11 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     autoencoder = load_autoencoder(folder)
     write_shards(autoencoder, folder / "latents", range(2), pixels=128, size=24)
     train_classifier(_plan(folder, "classifier"), autoencoder, batch=16)
-    run_denoiser(_plan(folder, "denoiser"), folder, batch=8, joint=False)
-    run_denoiser(_plan(folder, "joint", rate=1e-3), folder, batch=4, joint=True)
-    train_vision(_plan(folder, "vision"), batch=12)
-    pairs = pairs_of(LatentCache(folder / "latents"), load_tokenizer(folder), 4)
-    train_reference(_plan(folder, "reference"), load_vision(folder), load_denoiser(folder, "joint"), pairs)
+    train_vision(_plan(folder, "vision"), load_reader(folder), batch=12)
+    run_denoiser(_plan(folder, "denoiser"), folder, batch=8)
+    run_joint(_plan(folder, "joint", rate=1e-3), folder, batch=4)
     return folder
 
 

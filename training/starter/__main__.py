@@ -22,7 +22,7 @@ def _plan(args: argparse.Namespace, **usual: float) -> Plan:
 def _autoencoder(args: argparse.Namespace) -> None:
     from training.starter.autoencoder import train_autoencoder
 
-    plan = _plan(args, steps=5200, rate=2e-3, decay=1200)
+    plan = _plan(args, steps=7000, rate=2e-3, decay=1500)
     train_autoencoder(plan, batch=args.batch or 8, pixels=args.pixels, muon=not args.adam)
 
 
@@ -31,7 +31,7 @@ def _text(args: argparse.Namespace) -> None:
     from training.starter.text import train_text
     from training.starter.tokenizer import build_tokenizer
 
-    plan = _plan(args, steps=950, rate=1.5e-3, decay=350)
+    plan = _plan(args, steps=1200, rate=1.5e-3, decay=400)
     folder = Path(args.folder)
     if not (folder / "tokenizer").exists():
         build_tokenizer(folder / "tokenizer")
@@ -68,33 +68,23 @@ def _classifier(args: argparse.Namespace) -> None:
 def _denoiser(args: argparse.Namespace) -> None:
     from training.starter.denoising import run_denoiser
 
-    plan = _plan(args, steps=9000, rate=2e-3, decay=2500)
-    run_denoiser(plan, Path(args.folder), batch=args.batch or 32, joint=False)
+    plan = _plan(args, steps=5600, rate=2e-3, decay=0)
+    run_denoiser(plan, Path(args.folder), batch=args.batch or 32)
 
 
 def _joint(args: argparse.Namespace) -> None:
-    from training.starter.denoising import run_denoiser
+    from training.starter.denoising import run_joint
 
-    plan = _plan(args, steps=2500, rate=1.5e-3, decay=1500)
-    run_denoiser(plan, Path(args.folder), batch=args.batch or 32, joint=True)
+    plan = _plan(args, steps=3000, rate=1.5e-3, decay=2000)
+    run_joint(plan, Path(args.folder), batch=args.batch or 32)
 
 
 def _vision(args: argparse.Namespace) -> None:
-    from training.starter.reference import train_vision
+    from training.starter.parts import load_reader
+    from training.starter.vision import train_vision
 
     plan = _plan(args, steps=2500, rate=1.5e-3, decay=900)
-    train_vision(plan, batch=args.batch or 48)
-
-
-def _reference(args: argparse.Namespace) -> None:
-    from training.starter.latents import LatentCache
-    from training.starter.parts import load_denoiser, load_tokenizer, load_vision
-    from training.starter.reference import pairs_of, train_reference
-
-    folder = Path(args.folder)
-    plan = _plan(args, steps=3000, rate=1e-3, decay=1500)
-    pairs = pairs_of(LatentCache(folder / "latents"), load_tokenizer(folder), args.batch or 32)
-    train_reference(plan, load_vision(folder), load_denoiser(folder, args.part), pairs)
+    train_vision(plan, load_reader(Path(args.folder)), batch=args.batch or 48)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -137,7 +127,6 @@ def _export(args: argparse.Namespace) -> None:
 
 STAGES = {
     "vision": _vision,
-    "reference": _reference,
     "evaluate": _evaluate,
     "export": _export,
     "autoencoder": _autoencoder,
@@ -163,13 +152,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--niceness", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")
     parser.add_argument("--shards", type=int, default=14, help="shards of latents, 4096 each")
     parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
     parser.add_argument("--part", default="joint", choices=("denoiser", "joint"), help="what is exported")
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")
     args = parser.parse_args()
-    be_modest(args.threads)
+    be_modest(args.threads, args.niceness)
     STAGES[args.stage](args)
 
 

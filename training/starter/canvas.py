@@ -17,7 +17,7 @@ Point = tuple[float, float]
 
 UNITS: Final = 128
 SUPERSAMPLE: Final = 3
-EDGE_WIDTH: Final = 1.3
+EDGE_WIDTH: Final = 1.6
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:

@@ -34,7 +34,7 @@ _ORDINARY: Final = {
     "hair": ("black", "brown", "blonde", "red"),
     "style": ("short", "bob", "long", "curly", "bun", "ponytail"),
 }
-_SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.9, "expression": 0.7}
+_SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.7, "expression": 0.7}
 _TALKATIVE: Final = (0.0, 0.3, 0.7, 0.95)
 _SYLLABLES: Final = words.listing(
     "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od"
@@ -152,6 +152,8 @@ class _PersonCaption:
             adjectives.append(rng.choice(words.EXPRESSION_ADJECTIVES[look.expression]))
         if "skin" in self.said:
             adjectives.append(rng.choice(words.SKIN_ADJECTIVES[look.skin]))
+        if not self.everything and rng.random() < 0.25:
+            adjectives.append(rng.choice(words.EPITHETS))
         rng.shuffle(adjectives)
         noun = self._noun()
         article = "an" if ([*adjectives, noun])[0][0] in "aeiou" else "a"
@@ -231,9 +233,10 @@ class _PersonCaption:
         return phrases
 
     def _doing(self) -> list[str]:
-        if "prop" not in self.said or self.look.prop == "none":
-            return []
-        return [self.rng.choice(words.PROP[self.look.prop])]
+        if "prop" in self.said and self.look.prop != "none":
+            return [self.rng.choice(words.PROP[self.look.prop])]
+        busy = not self.everything and self.rng.random() < 0.3
+        return [self.rng.choice(words.DOING)] if busy else []
 
     def _where(self) -> list[str]:
         look, rng = self.look, self.rng

@@ -1,14 +1,14 @@
 """The denoiser: a small conditional UNet on latents, trained on the velocity target.
 
-Knows noise levels, captions and latents; the text encoder is fixed at first and trained
-along in the joint stage.
+Knows noise levels, captions and latents; the text encoder is fixed here and trained along in
+the joint stage.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,18 +69,17 @@ def new_scheduler() -> DDIMScheduler:
 
 
 class Denoiser(nn.Module):
-    """UNet and text encoder together, as they are trained."""
+    """UNet and the fixed text encoder that it listens to."""
 
-    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel, *, joint: bool) -> None:
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
         super().__init__()
         self.unet = unet
-        self.text = text.requires_grad_(joint)
-        self.joint = joint
+        self.text = text.requires_grad_(requires_grad=False)
 
     @override
     def forward(self, noisy: Tensor, times: Tensor, ids: Tensor) -> Tensor:
         """Predicted velocity, shaped like `noisy`."""
-        with torch.set_grad_enabled(self.joint):
+        with torch.no_grad():
             states = self.text(ids).last_hidden_state
         made: Tensor = self.unet(noisy, times, encoder_hidden_states=states, return_dict=False)[0]
         return made
@@ -93,6 +92,7 @@ class Material:
     cache: LatentCache
     tokenizer: CLIPTokenizer
     batch: int
+    deviation: float
     half: bool = False
 
 
@@ -113,47 +113,38 @@ def captions_for(cache: LatentCache, indices: list[int], rng: random.Random) -> 
     ]  # fmt: skip
 
 
-def velocity_losses(
-    model: Denoiser, material: Material, scheduler: Any, draw: tuple[random.Random, torch.Generator]
+def velocity_losses_of(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    material: Material,
+    indices: list[int],
+    generator: torch.Generator,
 ) -> StepLosses:
-    """Weighted squared error of the velocity at stratified noise levels."""
-    rng, generator = draw
-    count = material.batch
-    indices = [rng.randrange(len(material.cache)) for _ in range(count)]
-    clean = material.cache.pick(indices) / material.cache.deviation()
-    ids = token_ids(material.tokenizer, captions_for(material.cache, indices, rng))
+    """Weighted squared error of the velocity that `predict` gives, at stratified noise levels."""
+    scheduler, count = new_scheduler(), len(indices)
+    clean = material.cache.pick(indices) / material.deviation
     noise = torch.randn(clean.shape, generator=generator)
     levels = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     times = (levels * 1000).long().clamp(max=999)
     noisy = scheduler.add_noise(clean, noise, times)
     wanted = scheduler.get_velocity(clean, noise, times)
     with torch.autocast("cpu", torch.bfloat16, enabled=material.half):
-        made = model(noisy, times, ids)
+        made = predict(noisy, times)
     squared = (made.float() - wanted).square()
     loss = (squared * place_weights(clean.shape[-1])).mean()
     return {"loss": loss, "mse": squared.mean().detach()}
 
 
-def denoiser_optimizers(model: Denoiser, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon and AdamW for the UNet; for the text encoder the same at a third of the rate."""
+def train_denoiser(plan: Plan, model: Denoiser, material: Material, *, every: Any = None) -> Run:
+    """Train the UNet, resuming what the folder holds."""
     outer = ("conv_in", "conv_out", "time_embedding")
-    chosen = optimizers_for(model.unet, rate=rate, decay=0.01, adam_names=outer)
-    if model.joint:
-        chosen += optimizers_for(model.text, rate=rate / 3, decay=0.01, adam_names=("embedding",))
-    return chosen
-
-
-def train_denoiser(
-    plan: Plan, model: Denoiser, material: Material, *, start: Path | None = None, every: Any = None
-) -> Run:
-    """Train, resuming what the folder holds; else from `start`, a state of the stage before."""
-    run = Run(plan, model, denoiser_optimizers(model, plan.rate))
-    if not run.resume() and start is not None:
-        run.begin_from(start)
-    scheduler = new_scheduler()
+    run = Run(plan, model, optimizers_for(model.unet, rate=plan.rate, decay=0.01, adam_names=outer))
+    run.resume()
 
     def losses_of(step: int) -> StepLosses:
-        return velocity_losses(model, material, scheduler, draws(plan.seed + 5, step))
+        rng, generator = draws(plan.seed + 5, step)
+        indices = [rng.randrange(len(material.cache)) for _ in range(material.batch)]
+        ids = token_ids(material.tokenizer, captions_for(material.cache, indices, rng))
+        return velocity_losses_of(lambda noisy, times: model(noisy, times, ids), material, indices, generator)
 
     run.train(losses_of, every=every)
     return run

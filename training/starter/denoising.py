@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,15 @@ from PIL import Image
 
 from training.starter.captions import caption
 from training.starter.denoiser import Denoiser, Material, new_unet, train_denoiser
+from training.starter.joint import Together, train_joint
 from training.starter.latents import LatentCache
 from training.starter.parts import (
-    averaged_into,
+    denoiser_with,
     load_autoencoder,
+    load_denoiser,
     load_text,
     load_tokenizer,
+    load_vision,
     pipeline,
     scaled,
 )
@@ -29,26 +32,43 @@ if TYPE_CHECKING:
 SAMPLES = 16
 
 
-def run_denoiser(plan: Plan, folder: Path, *, batch: int, joint: bool) -> Run:
-    """Train the UNet (and the text encoder when `joint`) on the folder's latents."""
+def run_denoiser(plan: Plan, folder: Path, *, batch: int) -> Run:
+    """Train the UNet on the folder's latents."""
     from diffusers.models.attention_processor import AttnProcessor
 
     torch.manual_seed(plan.seed)
     unet = new_unet()  # not channels_last: group norms in that layout cost ten times as much
     unet.set_attn_processor(AttnProcessor())
-    model = Denoiser(unet, load_text(folder), joint=joint)
+    model = Denoiser(unet, load_text(folder))
+    material = material_of(folder, batch)
+    return train_denoiser(plan, model, material, every=sampler(folder, plan, material))
+
+
+def run_joint(plan: Plan, folder: Path, *, batch: int) -> Run:
+    """Train UNet, text encoder and reference conditioning, from the denoiser's averaged weights."""
+    torch.manual_seed(plan.seed)
+    model = Together(load_denoiser(folder, "denoiser").train(), load_vision(folder))
+    material = material_of(folder, batch)
+    return train_joint(plan, model, material, every=sampler(folder, plan, material))
+
+
+def material_of(folder: Path, batch: int) -> Material:
+    """The folder's latents and tokenizer."""
     cache = LatentCache(folder / "latents")
-    material = Material(cache, load_tokenizer(folder), batch, half=True)
-    autoencoder = scaled(load_autoencoder(folder), cache.deviation())
+    return Material(cache, load_tokenizer(folder), batch, cache.deviation(), half=True)
+
+
+def sampler(folder: Path, plan: Plan, material: Material) -> Callable[[Run], Mapping[str, float]]:
+    """Draws a sheet of held-out captions with the averaged weights."""
+    autoencoder = scaled(load_autoencoder(folder), material.deviation)
 
     def every(run: Run) -> Mapping[str, float]:
-        made = pipeline(averaged_into(model, run.average), autoencoder, folder)
+        made = pipeline(denoiser_with(folder, run.average), autoencoder, folder)
         pictures = drawn(made, held_out_captions(SAMPLES), steps=12)
         sheet(pictures).save(plan.folder / f"samples-{run.step:06d}.png")
         return {"sheet": float(run.step)}
 
-    start = folder / "denoiser" / "state.pt" if joint else None
-    return train_denoiser(plan, model, material, every=every, start=start)
+    return every
 
 
 def held_out_captions(count: int) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 
 from training.starter.card import model_card
 from training.starter.latents import LatentCache
-from training.starter.parts import load_adapter, load_autoencoder, load_denoiser, pipeline, scaled
+from training.starter.parts import load_autoencoder, load_denoiser, load_together, pipeline, scaled
 from training.starter.reference import adapter_tensors
 from training.starter.tokenizer import known_words
 
@@ -45,8 +45,8 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
     }
     (target / "likeness.json").write_text(json.dumps(card, indent=2) + "\n")
     (target / "known_words.txt").write_text("\n".join(sorted(known_words())) + "\n")
-    if (folder / "reference" / "state.pt").exists():
-        _export_adapter(folder, target / "ip_adapter", stage)
+    if stage == "joint":
+        _export_adapter(folder, target / "ip_adapter")
     measured = folder / "figures.json"
     figures = json.loads(measured.read_text()) if measured.exists() else None
     (target / "README.md").write_text(model_card(figures, side=128, steps=steps, guidance=guidance))
@@ -56,10 +56,9 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
     return size
 
 
-def _export_adapter(folder: Path, target: Path, stage: str) -> None:
+def _export_adapter(folder: Path, target: Path) -> None:
     from safetensors.torch import save_file
 
-    adapter = load_adapter(folder, load_denoiser(folder, stage))
-    adapter.to(torch.float16)
-    adapter.encoder.save_pretrained(target / "image_encoder", safe_serialization=True)
-    save_file(adapter_tensors(adapter), target / "ip-adapter.safetensors")
+    model = load_together(folder).to(torch.float16)
+    model.encoder.save_pretrained(target / "image_encoder", safe_serialization=True)
+    save_file(adapter_tensors(model.unet), target / "ip-adapter.safetensors")

@@ -107,26 +107,35 @@ def draw_face(canvas: Canvas, figure: Figure) -> None:
 
 
 def _wrinkles(canvas: Canvas, figure: Figure) -> None:
-    line = darker(figure.skin, 0.38)
-    for y, half in ((-17, 9.0), (-13.5, 11.0)):
-        canvas.line([figure.at(-half, y), figure.at(0, y - 0.8), figure.at(half, y)], line, 1.4)
+    line = darker(figure.skin, 0.45)
+    for y, half in ((-20.5, 8.0), (-16.5, 11.0)):
+        canvas.line([figure.at(-half, y), figure.at(0, y - 0.8), figure.at(half, y)], line, 1.8)
     for side in (-1, 1):
-        canvas.line([figure.at(side * 8, 9), figure.at(side * 12.5, 16)], line, 1.5)
-        canvas.line([figure.at(side * 6, 6.8), figure.at(side * 13, 7.4)], line, 1.3)
+        canvas.line([figure.at(side * 7, 9), figure.at(side * 14, 14), figure.at(side * 14.5, 20)], line, 2.2)
 
 
 def _eye(canvas: Canvas, figure: Figure, side: int) -> None:
     wide = figure.look.expression == "surprised"
     centre = figure.at(side * 9.8, -1)
-    canvas.ellipse(centre, (6, 6.8 if wide else 5.4), (255, 255, 255), edge=darker(figure.skin, 0.6))
-    canvas.ellipse(centre, (4.2, 4.4), IRISES[figure.look.eyes])
+    canvas.ellipse(centre, (6.8, 7.2 if wide else 6.0), (255, 255, 255), edge=darker(figure.skin, 0.6))
+    canvas.ellipse(centre, (5.2, 5.2), IRISES[figure.look.eyes])
     canvas.ellipse(centre, (1.9, 2.0), (16, 12, 20))
-    canvas.ellipse((centre[0] + 1.6, centre[1] - 1.6), (1.1, 1.1), (255, 255, 255))
+    if figure.look.age == "old":
+        _heavy_lid(canvas, figure, centre)
+    else:
+        canvas.ellipse((centre[0] + 1.8, centre[1] - 1.8), (1.2, 1.2), (255, 255, 255))
     if figure.look.gender == "woman":
-        top = 7.4 if wide else 6.0
-        canvas.arc(centre, (6.6, top), (195, 345), INK, 1.8)
-        corner = (centre[0] + side * 6, centre[1] - 2)
+        top = 7.8 if wide else 6.6
+        canvas.arc(centre, (7.4, top), (195, 345), INK, 1.8)
+        corner = (centre[0] + side * 6.6, centre[1] - 2)
         canvas.line([corner, (corner[0] + side * 3, corner[1] - 2.6)], INK, 1.7)
+
+
+def _heavy_lid(canvas: Canvas, figure: Figure, centre: Point) -> None:
+    """Old eyes, the one mark of age that neither hats nor hair nor beards hide: half closed, with bags."""
+    shade = darker(figure.skin, 0.3)
+    canvas.chord(centre, (7.6, 7.4), (190, 350), shade)
+    canvas.arc((centre[0], centre[1] + 2.4), (7.2, 6.6), (25, 155), darker(figure.skin, 0.45), 2.2)
 
 
 _BROWS = {"happy": (-10.5, -10), "neutral": (-9, -9), "sad": (-13, -8), "angry": (-6, -12)}
@@ -134,8 +143,8 @@ _BROWS = {"happy": (-10.5, -10), "neutral": (-9, -9), "sad": (-13, -8), "angry":
 
 def _brow(canvas: Canvas, figure: Figure, side: int) -> None:
     inner, outer = _BROWS.get(figure.look.expression, (-14, -13.5))
-    bald_grey = figure.look.style == "bald" and figure.look.beard == "none"
-    colour = (70, 52, 48) if bald_grey else darker(figure.hair, 0.3)
+    hairless = figure.look.style == "bald" and figure.look.beard == "none"
+    colour = (70, 52, 48) if hairless else darker(figure.hair, 0.3)
     width = 2.2 if figure.look.gender == "woman" else 3.2
     lift = 1.5 if figure.look.expression in {"happy", "neutral"} else 0.0
     middle = figure.at(side * 10, (inner + outer) / 2 - lift)
@@ -151,9 +160,11 @@ def _mouth(canvas: Canvas, figure: Figure) -> None:
             canvas.chord(figure.at(0, y - 1.2), (9.2, 7.4), (0, 180), dark)
             canvas.box(figure.at(-8.6, y - 1.2), figure.at(8.6, y + 1.8), (255, 255, 255))
         case "neutral":
-            canvas.line([figure.at(-7.5, y + 1), figure.at(7.5, y + 1)], lip, 2.8)
+            canvas.line([figure.at(-8, y + 1), figure.at(8, y + 1)], lip, 3.0)
         case "sad":
-            canvas.arc(figure.at(0, y + 7), (9, 7.5), (200, 340), lip, 2.8)
+            canvas.arc(figure.at(0, y + 7), (10, 7.5), (200, 340), lip, 3.2)
+            tear = [(-13.5, 7), (-10.5, 13), (-13.5, 16), (-16.5, 13)]
+            canvas.blob([figure.at(*point) for point in tear], (96, 176, 246), edge=(40, 96, 190))
         case "angry":
             corner, opposite = figure.at(-9, y - 2), figure.at(9, y + 5)
             canvas.rounded(corner, opposite, 2.4, (255, 255, 255), edge=lip)

@@ -158,7 +158,11 @@ def _person(rng: random.Random) -> Look:
 
 
 def random_look(rng: random.Random) -> Look:
-    """A look of any kind: 80 % persons, 11 % empty scenes, 9 % objects; all values occur."""
+    """A look of any kind: 80 % persons, 11 % empty scenes, 9 % objects; all values occur.
+
+    Shifts are whole pixels and nothing is mirrored: captions do not tell where on a grid or on
+    which side things are, and a model that must guess draws soft edges and two swords.
+    """
     draw = rng.random()
     if draw < 0.80:
         look = _person(rng)
@@ -171,9 +175,8 @@ def random_look(rng: random.Random) -> Look:
     return replace(
         look,
         wall=_pick(rng, "wall"),
-        shift=(rng.uniform(-2.5, 2.5), rng.uniform(-1.5, 1.5)),
+        shift=(rng.choice((-2.0, 0.0, 2.0)), rng.choice((-1.0, 1.0))),
         variant=rng.randrange(SCENE_VARIANTS),
-        mirrored=rng.random() < 0.5,
     )
 
 

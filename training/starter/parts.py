@@ -13,12 +13,13 @@ from torch import Tensor
 
 from training.starter.autoencoder import new_autoencoder
 from training.starter.denoiser import Denoiser, new_scheduler, new_unet
-from training.starter.reference import Adapter, Vision, install_adapter, new_image_encoder
+from training.starter.joint import Together, denoiser_part
 from training.starter.text import AttributeReader, new_text_encoder
+from training.starter.vision import Vision
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderTiny, StableDiffusionPipeline
-    from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
+    from transformers import CLIPTextModel, CLIPTokenizer
 
 
 def _state(path: Path) -> dict[str, Any]:
@@ -46,33 +47,43 @@ def load_autoencoder(folder: Path) -> AutoencoderTiny:
     return model.requires_grad_(False).eval()
 
 
-def load_text(folder: Path) -> CLIPTextModel:
-    """The text encoder after its own stage."""
+def load_reader(folder: Path) -> AttributeReader:
+    """Text encoder and the reader of captions after the text stage."""
     reader = AttributeReader(new_text_encoder(load_tokenizer(folder)))
     reader.load_state_dict(_state(folder / "text" / "state.pt")["average"])
-    return reader.encoder
+    return reader
+
+
+def load_text(folder: Path) -> CLIPTextModel:
+    """The text encoder after its own stage."""
+    return load_reader(folder).encoder
+
+
+def denoiser_with(folder: Path, weights: dict[str, Tensor]) -> Denoiser:
+    """UNet and text encoder with these weights, of the denoiser's or the joint stage."""
+    model = Denoiser(new_unet(), new_text_encoder(load_tokenizer(folder)))
+    model.load_state_dict(denoiser_part(weights))
+    return model.eval()
 
 
 def load_denoiser(folder: Path, stage: str) -> Denoiser:
     """UNet and text encoder after a stage ("denoiser" or "joint"), averaged weights."""
-    model = Denoiser(new_unet(), new_text_encoder(load_tokenizer(folder)), joint=False)
-    model.load_state_dict(_state(folder / stage / "state.pt")["average"])
-    return model.eval()
+    return denoiser_with(folder, _state(folder / stage / "state.pt")["average"])
 
 
-def load_vision(folder: Path) -> CLIPVisionModelWithProjection:
+def load_vision(folder: Path) -> Vision:
     """The image encoder after its own stage."""
-    vision = Vision()
+    vision = Vision(load_reader(folder))
     vision.load_state_dict(_state(folder / "vision" / "state.pt")["average"])
-    return vision.encoder
+    return vision
 
 
-def load_adapter(folder: Path, denoiser: Denoiser) -> Adapter:
-    """The trained adapter, installed into the denoiser."""
-    install_adapter(denoiser)
-    adapter = Adapter(new_image_encoder(), denoiser)
-    adapter.load_state_dict(_state(folder / "reference" / "state.pt")["average"])
-    return adapter
+def load_together(folder: Path) -> Together:
+    """All that the joint stage trained, averaged weights."""
+    reader = load_reader(folder)
+    model = Together(Denoiser(new_unet(), reader.encoder), Vision(reader))
+    model.load_state_dict(_state(folder / "joint" / "state.pt")["average"])
+    return model.eval()
 
 
 def scaled(model: AutoencoderTiny, deviation: float) -> AutoencoderTiny:
@@ -97,10 +108,3 @@ def pipeline(model: Denoiser, autoencoder: AutoencoderTiny, folder: Path) -> Sta
     )
     made.set_progress_bar_config(disable=True)
     return made
-
-
-def averaged_into(model: Denoiser, average: dict[str, Tensor]) -> Denoiser:
-    """A copy of the model with averaged weights, for sampling while training goes on."""
-    copy = Denoiser(new_unet(), type(model.text)(model.text.config), joint=False)
-    copy.load_state_dict(average)
-    return copy.eval()

@@ -58,12 +58,13 @@ def scene_caption(look: Look, rng: random.Random) -> str:
     praise = rng.choice(words.PRAISE) if rng.random() < 0.5 else ""
     plain = tidy(f"{praise} {place}")
     draw = rng.random()
+    extra = f" {rng.choice(words.SCENE_EXTRAS)}" if rng.random() < 0.3 else ""
     if draw < 0.3:
-        return plain
+        return plain + extra
     if draw < 0.6:
-        return tidy(f"{rng.choice(('a', 'the', 'a'))} {plain}")
+        return tidy(f"{rng.choice(('a', 'the', 'a', 'an empty', 'some'))} {plain}") + extra
     if draw < 0.85:
-        return tidy(f"{rng.choice(words.SCENE_FRAMES)} {rng.choice(('the', 'a', ''))} {plain}")
+        return tidy(f"{rng.choice(words.SCENE_FRAMES)} {rng.choice(('the', 'a', ''))} {plain}") + extra
     return f"{in_scene(look.scene, rng)}, {rng.choice(('no people', 'nobody', 'landscape', 'empty'))}"
 
 
@@ -75,8 +76,8 @@ def object_caption(look: Look, rng: random.Random, *, everything: bool) -> str:
     text = tidy(f"{article} {praise} {item}")
     if rng.random() < 0.25:
         text = f"{rng.choice(words.FRAMES)} {text}"
-    if rng.random() < 0.2:
-        text += " " + rng.choice(("on a table", "on a plate", "close-up", "still life", "isolated"))
+    if rng.random() < 0.3:
+        text += " " + rng.choice(words.OBJECT_EXTRAS)
     if look.scene != PLAIN:
         return f"{text} {in_scene(look.scene, rng)}"
     return f"{text} {before_wall(look, rng)}" if everything or rng.random() < 0.45 else text

@@ -188,8 +188,8 @@ class Run:
             log.write(json.dumps(line) + "\n")
 
 
-def be_modest(threads: int) -> None:
-    """Leave the machine to others: lowest useful priority, a fixed number of threads."""
+def be_modest(threads: int, niceness: int = 10) -> None:
+    """Leave the machine to others: a low priority, a fixed number of threads."""
     torch.set_num_threads(threads)
-    if os.getpriority(os.PRIO_PROCESS, 0) < 10:
-        os.setpriority(os.PRIO_PROCESS, 0, 10)
+    if os.getpriority(os.PRIO_PROCESS, 0) < niceness:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)

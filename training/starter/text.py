@@ -67,7 +67,10 @@ class AttributeReader(nn.Module):
     @override
     def forward(self, ids: Tensor) -> dict[str, Tensor]:
         """Logits per attribute, each (count, values)."""
-        hidden = self.encoder(ids).last_hidden_state
+        return self.read(self.encoder(ids).last_hidden_state)
+
+    def read(self, hidden: Tensor) -> dict[str, Tensor]:
+        """Logits from hidden states (count, tokens, `HIDDEN`), whoever made them."""
         scores = self.queries @ self.keys(hidden).transpose(1, 2) / HIDDEN**0.5
         read = scores.softmax(-1) @ self.values(hidden)
         return {name: self.heads[f"to_{name}"](read[:, index]) for index, name in enumerate(VALUES)}

@@ -8,6 +8,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from training.starter.people import DOING, EPITHETS, OBJECT_EXTRAS, PERSON_WORDS, SCENE_EXTRAS
+
+__all__ = ["DOING", "EPITHETS", "OBJECT_EXTRAS", "PERSON_WORDS", "SCENE_EXTRAS"]
+
 Words = MappingProxyType[str, tuple[str, ...]]
 
 
@@ -141,13 +145,6 @@ NOUNS: Final = _table(
     man="man|man|man|guy|boy|gentleman|male|male character|male person",
     any="person|person|human|character|someone|adult|figure|individual",
 )
-PERSON_WORDS: Final = listing(
-    "influencer|model|adventurer|traveler|hero|artist|painter|singer|musician|dancer|writer"
-    "|photographer|gardener|farmer|doctor|nurse|engineer|friend|neighbor|blogger|villager|bard|actor"
-    "|designer|citizen|merchant|explorer|hunter|sailor|teenager|worker|customer|host|coach|villain"
-    "|champion|leader|companion|shopkeeper"
-)
-
 SCENE: Final = _table(
     beach="beach|beach|beach|seaside|sea|ocean|coast|seashore|shore|tropical beach|sandy beach"
     "|tropical island|palm trees|beaches|island",

@@ -5,6 +5,7 @@ import json
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.trainer.orders import called
+from generators.diffusion.vocabulary import known_part
 
 LENGTH = 8  # bytes that tell how long the header of a safetensors file is
 
@@ -20,6 +21,21 @@ def named(ask: Ask) -> Ask:
         return ask
     prompt = ", ".join([*missing, ask.prompt])
     return dataclasses.replace(ask, prompt=prompt, notes=(*ask.notes, ("calledBy", ", ".join(missing))))
+
+
+def in_known_words(ask: Ask, known: frozenset[str] | None) -> tuple[Ask, dict[str, list[str]]]:
+    """The request in words that its checkpoint knows, and a note of those left out.
+
+    What its LoRAs answer to stays: the checkpoint learned it from them.
+    """
+    if known is None:
+        return ask, {}
+    names = [name for name in (name_of(piece.data) for piece in ask.loras) if name]
+    own = sorted({*names, *(word for name in names for word in name.split())}, key=len, reverse=True)
+    prompt, unknown = known_part(ask.prompt, known, own)
+    negative = known_part(ask.negative_prompt, known, own)[0] if ask.negative_prompt else ask.negative_prompt
+    notes = {"unknownWords": unknown} if unknown else {}
+    return dataclasses.replace(ask, prompt=prompt, negative_prompt=negative), notes
 
 
 def name_of(adapter: bytes) -> str | None:

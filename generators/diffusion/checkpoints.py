@@ -12,7 +12,7 @@ from typing import Any
 
 from generators.catalog import Availability, Capability, Size
 from generators.diffusion.catalog_entries import BUILTIN, Checkpoint
-from generators.diffusion.extras import BUILTIN_EXTRAS, Extra, ExtraKind, configured
+from generators.diffusion.extras import BUILTIN_EXTRAS, Extra, ExtraKind, configured, own_adapter
 from generators.diffusion.families.cards import BY_PIPELINE, FamilyCard
 from generators.diffusion.settings import DiffusionSettings
 
@@ -101,10 +101,16 @@ class Shelf:
         with self._lock:
             self._broken.pop(key, None)
 
-    def installed(self, kind: ExtraKind, family: str) -> tuple[Extra, Path] | None:
-        """The installed network of that kind for a family, configured ones first."""
+    def installed(self, kind: ExtraKind, entry: Checkpoint) -> tuple[Extra, Path] | None:
+        """The installed network of that kind for a checkpoint: its own, else its family's, configured ones first.
+
+        The starter takes none of its family's: they fit Stable Diffusion's larger networks only.
+        """
+        own = own_adapter(self.folder(entry)) if kind is ExtraKind.IP_ADAPTER else None
+        if own is not None or entry.key == STARTER_KEY:
+            return own
         for extra in self._extras:
-            if extra.kind is kind and extra.family == family:
+            if extra.kind is kind and extra.family == entry.family:
                 folder = self.extra_folder(extra)
                 if folder is not None:
                     return extra, folder
@@ -151,12 +157,7 @@ class Shelf:
         folder = self.folder(entry)
         if folder is not None:
             entry = _read_card(entry, folder)
-        able = {
-            capability
-            for kind, capability in EXTRA_CAPABILITIES.items()
-            if any(extra.kind is kind and extra.family == entry.family for extra in self._extras)
-            and self.installed(kind, entry.family)
-        }
+        able = {capability for kind, capability in EXTRA_CAPABILITIES.items() if self.installed(kind, entry)}
         return dataclasses.replace(entry, extra=frozenset(able)) if able else entry
 
 

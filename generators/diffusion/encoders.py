@@ -128,7 +128,7 @@ class LocalEncoders:
 
     def _adapter(self, model: str) -> Path | None:
         entry = self.shelf.get(model)
-        found = self.shelf.installed(ExtraKind.IP_ADAPTER, entry.family) if entry is not None else None
+        found = self.shelf.installed(ExtraKind.IP_ADAPTER, entry) if entry is not None else None
         return _encoder_in(found[1] / found[0].encoder) if found is not None else None
 
 

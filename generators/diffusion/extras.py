@@ -4,6 +4,8 @@ import dataclasses
 import enum
 from pathlib import Path
 
+OWN_ADAPTER = "ip_adapter"
+
 
 class ExtraKind(enum.Enum):
     """What an extra network does."""
@@ -74,6 +76,23 @@ BUILTIN_EXTRAS = (
         licence="CreativeML Open RAIL++-M",
     ),
 )
+
+
+def own_adapter(folder: Path | None) -> tuple[Extra, Path] | None:
+    """The IP-Adapter that a checkpoint brings in its folder's `ip_adapter/`, and where it lies; None without."""
+    if folder is None or not (folder / OWN_ADAPTER).is_dir():
+        return None
+    place = folder / OWN_ADAPTER
+    extra = Extra(
+        key=f"{folder.name}-ip-adapter",
+        kind=ExtraKind.IP_ADAPTER,
+        family="",
+        source=str(place),
+        is_folder=True,
+        weights="ip-adapter.safetensors",
+        encoder="image_encoder",
+    )
+    return (extra, place) if all((place / name).is_file() for name in extra.files()) else None
 
 
 def configured(text: str) -> Extra:

@@ -19,16 +19,18 @@ from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
 from generators.diffusion.loading import load, tile
 from generators.diffusion.loads import LOADS
+from generators.diffusion.vocabulary import words_of
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class Resident:
-    """A loaded checkpoint. `users` counts the requests that hold it."""
+    """A loaded checkpoint. `users` counts the requests that hold it; `words` are all that it knows, if it says so."""
 
     entry: Checkpoint
     pipeline: Any
     family: Family
     wardrobe: Wardrobe
+    words: frozenset[str] | None = None
     users: int = 0
     used_at: float = 0.0
     look: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -124,7 +126,8 @@ class Residents:
             entry=entry,
             pipeline=pipeline,
             family=BY_NAME[entry.family].load(),
-            wardrobe=Wardrobe(pipeline, lambda kind: self._shelf.installed(kind, entry.family)),
+            wardrobe=Wardrobe(pipeline, lambda kind: self._shelf.installed(kind, entry)),
+            words=words_of(folder),
         )
 
     def _find_room(self, folder: Path) -> None:

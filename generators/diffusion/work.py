@@ -7,6 +7,7 @@ import torch
 
 from generators.diffusion import loading, pictures, saving
 from generators.diffusion.asks import Ask
+from generators.diffusion.calling import in_known_words
 from generators.diffusion.capacity import Curves
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.devices import discover
@@ -82,14 +83,17 @@ class Work:
         run.state = state
 
     def _encoded(self, resident: Resident, ask: Ask) -> State:
+        understood, notes = in_known_words(ask, resident.words)
         try:
-            return resident.family.encode(resident.pipeline, ask, resident.wardrobe.attach(ask))
+            state = resident.family.encode(resident.pipeline, understood, resident.wardrobe.attach(ask))
         except ValueError as error:
             raise BadAskError(str(error)) from error
         except Exception as error:
             if not out_of_memory(error) or not self.residents.make_room():
                 raise
-        return resident.family.encode(resident.pipeline, ask, resident.wardrobe.attach(ask))
+            state = resident.family.encode(resident.pipeline, understood, resident.wardrobe.attach(ask))
+        state.notes |= notes
+        return state
 
     def cap(self, share: Hashable) -> int:
         """Denoise thread. Most rows of a forward of that kind (one that runs alone has no limit but its own)."""

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from generators.diffusion.vocabulary import known_part
 from training.starter.autoencoder import batch_of, psnr
 from training.starter.captions import caption
 from training.starter.classifier import Reader, read, wanted_of
@@ -25,7 +26,6 @@ from training.starter.denoising import drawn
 from training.starter.looks import VALUES, Look
 from training.starter.runs import draws
 from training.starter.sheets import held_out_looks, sheet
-from training.starter.tokenizer import known_part
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from generators.diffusion.vocabulary import KNOWN_WORDS
 from training.starter.card import model_card
 from training.starter.latents import LatentCache
 from training.starter.parts import load_autoencoder, load_denoiser, load_together, pipeline, scaled
@@ -44,7 +45,7 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
         "max_side": 128,
     }
     (target / "likeness.json").write_text(json.dumps(card, indent=2) + "\n")
-    (target / "known_words.txt").write_text("\n".join(sorted(known_words())) + "\n")
+    (target / KNOWN_WORDS).write_text("\n".join(sorted(known_words())) + "\n")
     if stage == "joint":
         _export_adapter(folder, target / "ip_adapter")
     measured = folder / "figures.json"

@@ -11,7 +11,6 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -46,28 +45,6 @@ _SENTENCE_WORDS = words.listing(
     "|their|background|wall|plain|clothes|clothing|outfit|landscape|nobody|empty|people|front|before"
     "|table|plate|close|up|still|life|isolated|named|one|two|three|female|male|skin|hair|eyes|it"
 )
-
-
-def known_part(prompt: str, known: AbstractSet[str]) -> tuple[str, list[str]]:
-    """A prompt without the words that the checkpoint does not know, and those words.
-
-    A known singular or plural stands in for an unknown form; digits, names of one letter and
-    punctuation stay, since they change nothing.
-    """
-    unknown: list[str] = []
-
-    def kept(match: re.Match[str]) -> str:
-        word = match.group().lower()
-        if word in known or len(word) == 1:
-            return match.group()
-        for other in (word.removesuffix("s"), f"{word}s", word.removesuffix("es")):
-            if other in known:
-                return other
-        unknown.append(match.group())
-        return ""
-
-    text = re.sub(r"[^\W\d_]+", kept, prompt)
-    return re.sub(r"\s+", " ", text).strip(), unknown
 
 
 def _frequencies() -> Counter[str]:

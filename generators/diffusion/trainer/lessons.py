@@ -5,6 +5,7 @@ SD and SDXL: `encode_prompt` and the VAE of the stock pipeline; size conditions 
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from generators.diffusion.families.rows import sampled
 from generators.diffusion.families.unet import to_latents
 from generators.diffusion.pictures import fitted, opened
 from generators.diffusion.trainer.orders import TEMPLATE, Order
+from generators.diffusion.vocabulary import known_part, words_of
 
 FAMILIES = ("sd", "sdxl")
 MOST_HELD_OUT = 3
@@ -136,6 +138,9 @@ def _prior(pipeline: Any, order: Order) -> Batch:
 
 def _conditions(pipeline: Any, order: Order, prompt: str) -> dict[str, torch.Tensor]:
     device = pipeline.unet.device
+    known = words_of(Path(order.source)) if Path(order.source).is_dir() else None
+    if known is not None:
+        prompt, _ = known_part(prompt, known, (order.name, order.trigger))
     if order.family == "sd":
         return {"encoder_hidden_states": pipeline.encode_prompt(prompt, device, 1, False)[0]}
     embeds, _, pooled, _ = pipeline.encode_prompt(

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from generators.catalog import Capability
 from generators.diffusion.adapters import lora as loras
 from generators.diffusion.adapters.control import edges
 from generators.diffusion.asks import Ask, Piece
+from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.extras import ExtraKind
 from tests.generators.diffusion import tiny, worn
 from tests.generators.diffusion.company import Company, distance, gradient, stock
 
@@ -314,3 +317,20 @@ def test_edges_are_thin_lines_where_the_picture_changes() -> None:
     assert 90 < len(lit) < 200
     assert all(min(abs(x - 16), abs(x - 48), abs(y - 16), abs(y - 48)) <= 2 for x, y in lit)
     assert edges(Image.new("L", (32, 32), 128)).getextrema() == ((0, 0), (0, 0), (0, 0))
+
+
+def test_a_checkpoint_with_an_adapter_of_its_own_wears_that_one(tmp_path: Path, kit: Kit) -> None:
+    if kit.key != "tiny-sd":
+        pytest.skip("one family shows it")
+    import shutil
+
+    folder = tmp_path / "with-its-own"
+    shutil.copytree(kit.folder, folder)
+    worn.ip_adapter(kit.pipeline, folder / "ip_adapter")
+    shelf = Shelf(tiny.settings(tmp_path, folder, local_extras=kit.extras))
+    entry = shelf.get("with-its-own")
+    assert entry is not None
+    found = shelf.installed(ExtraKind.IP_ADAPTER, entry)
+    assert found is not None
+    assert found[1] == folder / "ip_adapter"
+    assert Capability.REFERENCE_IMAGES in entry.model().capabilities

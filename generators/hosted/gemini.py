@@ -4,6 +4,7 @@ Synchronous. A refusal is HTTP 200: it is looked for in the answer. Costs are ma
 waits come as RetryInfo in the error, not as a header.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class Gemini(Synchronous):
         self._settings = settings
         self._clock = clock
         # The client closes no connection pool that it was given, so both are kept.
-        self._client = PerLoop(self._build, lambda pair: pair[1].aclose())
+        self._client = PerLoop(self._build, lambda pair: pair[1].aclose(), "google.genai")
 
     def _build(self) -> "tuple[Client, httpx2.AsyncClient]":
         import httpx2
@@ -66,9 +67,10 @@ class Gemini(Synchronous):
 
     async def send(self, order: Order[ImageSpec], live: Live) -> Sent:
         """POST; the answer holds the picture, or the refusal."""
+        live.report(Stepped(phase=Phase.WAITING_FOR_PROVIDER))
+        client, _ = await self._client.get()
         from google.genai import types
 
-        live.report(Stepped(phase=Phase.WAITING_FOR_PROVIDER))
         spec = order.spec
         parts: list[Any] = [spec.prompt]
         parts += [types.Part.from_bytes(data=one.data, mime_type=one.media_type) for one in order.references]
@@ -80,9 +82,10 @@ class Gemini(Synchronous):
             ),
         )
         try:
-            answer = await self._client.get()[0].aio.models.generate_content(
-                model=order.entry.wire, contents=parts, config=config
-            )
+            async with asyncio.timeout(self._settings.hosted_call_seconds):
+                answer = await client.aio.models.generate_content(
+                    model=order.entry.wire, contents=parts, config=config
+                )
         except Exception as error:
             raise self._trouble(error) from error
         return Sent(provider_id=answer.response_id, answer=answer)

@@ -4,11 +4,13 @@ Synchronous: no job id, nothing to list, nothing to stop; a lost answer is a los
 the usage that OpenAI reports. Wire facts: docs/providers.md.
 """
 
+import asyncio
 import base64
 import binascii
 import dataclasses
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from generators.generator import Live
 from generators.hosted.calls import Made, Order, Sent, Synchronous
 from generators.hosted.clients import PerLoop, is_loopback, tls
 from generators.hosted.clock import Clock
+from generators.hosted.deadlines import within
 from generators.hosted.failures import Trouble, connection_trouble, redact, retry_after, status_trouble
 from generators.hosted.held import image_made
 from generators.hosted.picture import NotAPicture, examine
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _PARTIALS = 2
+_MODERATION_SECONDS = 30.0
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _CODES: Mapping[str, FailureKind] = {
     "moderation_blocked": FailureKind.REJECTED_CONTENT,
@@ -56,7 +60,7 @@ _TYPES: Mapping[str, FailureKind] = {
 def openai_client(
     base_url: str, key: str, seconds: float, organization: str | None = None, project: str | None = None
 ) -> "AsyncOpenAI":
-    """A client without retries of its own; `seconds` for a whole read. Proxies never stand before loopback."""
+    """A client without retries of its own; `seconds` between two bytes. Proxies never stand before loopback."""
     import httpx2
     import openai
 
@@ -73,6 +77,14 @@ def openai_client(
         timeout=timeout,
         http_client=http,
     )
+
+
+def compatible_client(base_url: str, key: str, seconds: float) -> "AsyncOpenAI":
+    """The same for somebody else's endpoint, which is told nothing that the environment says for OpenAI."""
+    client = openai_client(base_url, key, seconds)
+    client.organization = client.project = None
+    client._custom_headers = {}  # noqa: SLF001 -- OPENAI_CUSTOM_HEADERS, which no argument switches off
+    return client
 
 
 def openai_trouble(name: str, error: Exception, secrets: Sequence[str], clock: Clock) -> Trouble:
@@ -120,7 +132,7 @@ class OpenAIImages(Synchronous):
     def __init__(self, settings: HostedSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._client = PerLoop(self._build, lambda client: client.close())
+        self._client = PerLoop(self._build, lambda client: client.close(), "openai")
 
     def _build(self) -> "AsyncOpenAI":
         settings = self._settings
@@ -136,15 +148,10 @@ class OpenAIImages(Synchronous):
         """POST; returns as soon as the stream has begun."""
         live.report(Stepped(phase=Phase.WAITING_FOR_PROVIDER))
         request = _request(order, previews=live.preview_wanted())
+        images = (await self._client.get()).images
         try:
-            images = self._client.get().images
-            if order.references:
-                files = [_file(at, one.data, one.media_type) for at, one in enumerate(order.references)]
-                if order.mask is not None:
-                    request["mask"] = ("mask.png", order.mask, "image/png")
-                stream: Any = await images.edit(image=files, **request)
-            else:
-                stream = await images.generate(**request)
+            async with asyncio.timeout(self._settings.hosted_call_seconds):
+                stream = await _begun(images, order, request)
         except Exception as error:
             raise openai_trouble(self.name, error, self._settings.secrets(), self._clock) from error
         return Sent(provider_id=stream.response.headers.get("x-request-id"), answer=stream)
@@ -155,12 +162,13 @@ class OpenAIImages(Synchronous):
         """Read the stream: partial pictures become previews, the completed one the result."""
         stream: Any = sent.answer
         try:
-            async for event in stream:
-                if event.type.endswith(".partial_image"):
-                    _preview(event, live)
-                elif event.type.endswith(".completed"):
-                    yield self._made(order, sent, event)
-                    return
+            async with aclosing(within(stream, self._settings.hosted_call_seconds)) as events:
+                async for event in events:
+                    if event.type.endswith(".partial_image"):
+                        _preview(event, live)
+                    elif event.type.endswith(".completed"):
+                        yield self._made(order, sent, event)
+                        return
         except Trouble:
             raise
         except Exception as error:
@@ -181,8 +189,10 @@ class OpenAIImages(Synchronous):
         """Ask omni-moderation about a text with pictures; free. Raises Trouble."""
         parts: list[Any] = [{"type": "text", "text": text}]
         parts += [{"type": "image_url", "image_url": {"url": data_url(d, r.media_type)}} for d, r in images]
+        client = await self._client.get()
         try:
-            answer = await self._client.get().moderations.create(model="omni-moderation-latest", input=parts)
+            async with asyncio.timeout(min(_MODERATION_SECONDS, self._settings.hosted_call_seconds)):
+                answer = await client.moderations.create(model="omni-moderation-latest", input=parts)
         except Exception as error:
             raise openai_trouble(self.name, error, self._settings.secrets(), self._clock) from error
         result = answer.results[0]
@@ -210,6 +220,16 @@ class OpenAIImages(Synchronous):
             return order.estimate
         details = usage.input_tokens_details
         return tokens.cost(details.text_tokens, details.image_tokens, usage.output_tokens)
+
+
+async def _begun(images: Any, order: Order[ImageSpec], request: dict[str, Any]) -> Any:
+    """The client's stream."""
+    if not order.references:
+        return await images.generate(**request)
+    files = [_file(at, one.data, one.media_type) for at, one in enumerate(order.references)]
+    if order.mask is not None:
+        request["mask"] = ("mask.png", order.mask, "image/png")
+    return await images.edit(image=files, **request)
 
 
 def _request(order: Order[ImageSpec], *, previews: bool) -> dict[str, Any]:

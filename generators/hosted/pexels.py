@@ -3,6 +3,7 @@
 Free, so nothing here is a paid call. Pexels' terms: link back to the photo's page and name the photographer.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator
 from decimal import Decimal
@@ -24,6 +25,7 @@ LICENCE = "https://www.pexels.com/license/"
 _KEPT_SECONDS = 24 * 3600.0  # what Pexels recommends
 _KEPT_SEARCHES = 500
 _OK = 200
+_SECONDS = 20.0
 _MAX_PAGE = 80
 
 
@@ -70,7 +72,7 @@ class Pexels:
             verify=tls(),
             base_url=base,
             headers={"Authorization": self._settings.pexels_api_key or ""},  # the bare key, no Bearer
-            timeout=httpx2.Timeout(20.0, connect=5.0),
+            timeout=httpx2.Timeout(_SECONDS, connect=5.0),
             trust_env=not is_loopback(base),
         )
 
@@ -126,10 +128,12 @@ class Pexels:
         await self._client.close()
 
     async def _get(self, path: str, params: dict[str, Any]) -> dict[str, Any]:
+        client = await self._client.get()
         try:
-            response = await self._client.get().get(path, params=params)
+            async with asyncio.timeout(min(_SECONDS, self._settings.hosted_call_seconds)):
+                response = await client.get(path, params=params)
             body = response.json() if response.status_code == _OK else None
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             trouble = connection_trouble(NAME, error)
             trouble.ambiguous = False  # looking costs nothing and changes nothing
             raise trouble from error

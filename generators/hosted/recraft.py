@@ -4,6 +4,7 @@ Synchronous. Pictures are asked for inline, so no link of Recraft's is ever need
 the answer (1,000 units = 1 US dollar).
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator, Sequence
@@ -19,7 +20,7 @@ from generators.hosted.entry import ratio_of
 from generators.hosted.failures import Trouble
 from generators.hosted.held import image_made
 from generators.hosted.http import Fetcher
-from generators.hosted.openai import data_url, openai_client, openai_trouble
+from generators.hosted.openai import compatible_client, data_url, openai_trouble
 from generators.hosted.picture import NotAPicture, Picture, examine
 from generators.hosted.settings import HostedSettings
 from generators.spec import ImageSpec
@@ -43,11 +44,11 @@ class Recraft(Synchronous):
         self._settings = settings
         self._clock = clock
         self._fetcher = fetcher
-        self._client = PerLoop(self._build, lambda client: client.close())
+        self._client = PerLoop(self._build, lambda client: client.close(), "openai")
 
     def _build(self) -> "AsyncOpenAI":
         settings = self._settings
-        return openai_client(
+        return compatible_client(
             settings.recraft_base_url, settings.recraft_api_token or "", settings.hosted_call_seconds
         )
 
@@ -64,19 +65,10 @@ class Recraft(Synchronous):
             "n": 1,
             "response_format": "b64_json",
         }
-        client = self._client.get()
+        client = await self._client.get()
         try:
-            if order.references:
-                from openai.types import ImagesResponse
-
-                body = {**common, **extra, **_image(order.references[0])}
-                answer: Any = await client.post("/images/imageToImage", cast_to=ImagesResponse, body=body)
-            else:
-                answer = await client.images.generate(
-                    size=_size(order),
-                    extra_body=extra,
-                    **common,
-                )
+            async with asyncio.timeout(self._settings.hosted_call_seconds):
+                answer = await _asked(client, order, common, extra)
         except Exception as error:
             raise self._trouble(error) from error
         if not getattr(answer, "data", None):
@@ -109,14 +101,16 @@ class Recraft(Synchronous):
         if not 1 <= len(files) <= _MAX_STYLE_FILES:
             raise ValueError(f"a style is made of 1 to {_MAX_STYLE_FILES} pictures, not {len(files)}")
         parts = {f"file{at}": (f"{at}.png", data, kind) for at, (data, kind) in enumerate(files, start=1)}
+        client = await self._client.get()
         try:
-            answer: Any = await self._client.get().post(
-                "/styles",
-                cast_to=object,
-                body={"style": style},
-                files=parts,
-                options={"headers": {"Content-Type": "multipart/form-data"}},
-            )
+            async with asyncio.timeout(self._settings.hosted_call_seconds):
+                answer: Any = await client.post(
+                    "/styles",
+                    cast_to=object,
+                    body={"style": style},
+                    files=parts,
+                    options={"headers": {"Content-Type": "multipart/form-data"}},
+                )
         except Exception as error:
             raise self._trouble(error) from error
         return str(answer["id"])
@@ -134,6 +128,16 @@ class Recraft(Synchronous):
         elif trouble.kind is FailureKind.BAD_REQUEST and any(word in words for word in _CREDIT):
             trouble.kind = FailureKind.OUT_OF_CREDIT
         return trouble
+
+
+async def _asked(client: Any, order: Order[ImageSpec], common: dict[str, Any], extra: dict[str, Any]) -> Any:
+    """The answer to the one POST."""
+    if not order.references:
+        return await client.images.generate(size=_size(order), extra_body=extra, **common)
+    from openai.types import ImagesResponse
+
+    body = {**common, **extra, **_image(order.references[0])}
+    return await client.post("/images/imageToImage", cast_to=ImagesResponse, body=body)
 
 
 def _size(order: Order[ImageSpec]) -> str:

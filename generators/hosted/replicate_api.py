@@ -21,7 +21,7 @@ from generators.hosted.failures import Trouble, connection_trouble, redact, retr
 from generators.hosted.settings import HostedSettings
 
 NAME = "Replicate"
-_LOOK_TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+_LOOK_SECONDS = 30.0
 _PAGES = 5
 _ERROR = 400
 
@@ -54,7 +54,7 @@ class ReplicateApi:
     def __init__(self, settings: HostedSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._clients = PerLoop(self._build, _close_client)
+        self._clients = PerLoop(self._build, _close_client, "replicate.client")
         self._looks = PerLoop(self._build_looks, lambda client: client.aclose())
 
     def _build(self) -> Any:
@@ -77,7 +77,7 @@ class ReplicateApi:
             verify=tls(),
             base_url=base,
             headers={"Authorization": f"Bearer {self._settings.replicate_api_token}"},
-            timeout=_LOOK_TIMEOUT,
+            timeout=httpx2.Timeout(_LOOK_SECONDS, connect=5.0),
             trust_env=not is_loopback(base),
             follow_redirects=False,
         )
@@ -89,11 +89,12 @@ class ReplicateApi:
 
     async def change(self, act: Callable[[Any], Awaitable[Any]]) -> dict[str, Any]:
         """One POST through the official client: `act(client)`; the raw answer, even one the client cannot parse."""
+        client = await self._clients.get()
         heard = _Heard()
         token = _heard.set(heard)
         try:
             async with asyncio.timeout(self._settings.hosted_send_seconds):
-                await act(self._clients.get())
+                await act(client)
         except Exception as error:
             # Anything after a 2xx is the client's trouble with the answer, not Replicate's with the call.
             if not (0 < heard.status < _ERROR and isinstance(heard.body, dict)):
@@ -104,11 +105,13 @@ class ReplicateApi:
 
     async def look(self, path: str, **params: str) -> Any:
         """GET a path or one of Replicate's own absolute addresses; never ambiguous."""
+        looks = await self._looks.get()
         try:
-            response = await self._looks.get().get(path, params=params or None)
+            async with asyncio.timeout(min(_LOOK_SECONDS, self._settings.hosted_send_seconds)):
+                response = await looks.get(path, params=params or None)
             if response.status_code < _ERROR:
                 return response.json()
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             trouble = connection_trouble(NAME, error)
             trouble.ambiguous = False
             raise trouble from error

@@ -5,8 +5,10 @@ never begun again by itself, since what was shown cannot be taken back.
 """
 
 import abc
+import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,10 @@ from generators.generator import Live
 from generators.hosted.calls import Made, Order, Reference, Sent, Synchronous
 from generators.hosted.clients import PerLoop
 from generators.hosted.clock import Clock
+from generators.hosted.deadlines import within
 from generators.hosted.entry import Entry
 from generators.hosted.failures import Trouble
-from generators.hosted.openai import data_url, openai_client, openai_trouble
+from generators.hosted.openai import compatible_client, data_url, openai_client, openai_trouble
 from generators.hosted.settings import HostedSettings
 from generators.spec import TextSpec
 
@@ -39,16 +42,19 @@ class _Writer(Synchronous, abc.ABC):
         self._clock = clock
         self._base_url = base_url
         self._key = key
-        self._client = PerLoop(self._build, lambda client: client.close())
+        self._client = PerLoop(self._build, lambda client: client.close(), "openai")
 
+    @abc.abstractmethod
     def _build(self) -> "AsyncOpenAI":
-        return openai_client(self._base_url, self._key, self._settings.hosted_call_seconds)
+        """The client of this wire."""
 
     async def send(self, order: Order[TextSpec], live: Live) -> Sent:
         """POST; returns as soon as the stream has begun."""
         live.report(Stepped(phase=Phase.WRITING))
+        client = await self._client.get()
         try:
-            stream = await self._begin(order)
+            async with asyncio.timeout(self._settings.hosted_call_seconds):
+                stream = await self._begin(client, order)
         except Exception as error:
             raise self._trouble(order, error) from error
         return Sent(provider_id=stream.response.headers.get("x-request-id"), answer=stream)
@@ -60,9 +66,10 @@ class _Writer(Synchronous, abc.ABC):
         live.report(Stepped(phase=Phase.WRITING))
         grown = False
         try:
-            async for part in self._read(order, sent.answer):
-                grown = grown or isinstance(part, TextGrown)
-                yield part
+            async with aclosing(within(sent.answer, self._settings.hosted_call_seconds)) as parts:
+                async for part in self._read(order, parts):
+                    grown = grown or isinstance(part, TextGrown)
+                    yield part
         except Trouble as trouble:
             trouble.retryable = trouble.retryable and not grown
             raise
@@ -78,7 +85,7 @@ class _Writer(Synchronous, abc.ABC):
         await self._client.close()
 
     @abc.abstractmethod
-    async def _begin(self, order: Order[TextSpec]) -> Any:
+    async def _begin(self, client: "AsyncOpenAI", order: Order[TextSpec]) -> Any:
         """POST and return the client's stream."""
 
     @abc.abstractmethod
@@ -102,14 +109,20 @@ class Responses(_Writer):
     name = "OpenAI"
 
     @override
-    async def _begin(self, order: Order[TextSpec]) -> Any:
+    def _build(self) -> "AsyncOpenAI":
+        settings = self._settings
+        seconds, account = settings.hosted_call_seconds, (settings.openai_org_id, settings.openai_project_id)
+        return openai_client(self._base_url, self._key, seconds, *account)
+
+    @override
+    async def _begin(self, client: "AsyncOpenAI", order: Order[TextSpec]) -> Any:
         spec = order.spec
         content: list[Any] = [{"type": "input_text", "text": spec.prompt}]
         content += [{"type": "input_image", "image_url": _url(one)} for one in order.references]
         request: dict[str, Any] = {}
         if spec.json_schema is not None:
             request["text"] = {"format": {"type": "json_schema", **_schema(spec.json_schema)}}
-        return await self._client.get().responses.create(
+        return await client.responses.create(
             model=order.entry.wire,
             instructions=spec.instructions,
             input=[{"role": "user", "content": content}],
@@ -164,7 +177,11 @@ class Chat(_Writer):
     name = "The text endpoint"
 
     @override
-    async def _begin(self, order: Order[TextSpec]) -> Any:
+    def _build(self) -> "AsyncOpenAI":
+        return compatible_client(self._base_url, self._key, self._settings.hosted_call_seconds)
+
+    @override
+    async def _begin(self, client: "AsyncOpenAI", order: Order[TextSpec]) -> Any:
         spec = order.spec
         content: Any = spec.prompt
         if order.references:
@@ -173,7 +190,7 @@ class Chat(_Writer):
         request: dict[str, Any] = {}
         if spec.json_schema is not None:
             request["response_format"] = {"type": "json_schema", "json_schema": _schema(spec.json_schema)}
-        return await self._client.get().chat.completions.create(
+        return await client.chat.completions.create(
             model=order.entry.wire,
             messages=[{"role": "system", "content": spec.instructions}, {"role": "user", "content": content}],
             max_tokens=spec.max_output_tokens,

@@ -294,6 +294,8 @@ class ReplicatePeer:
         row["logs"] += (
             f"flux_train_replicate:  {10 * row['_looks']}%|#| {row['_looks']}/10 [00:01, loss: 2.5e-01]\r"
         )
+        if row["_how"] == "never":
+            return JSONResponse(self._shown(row))
         if row["_looks"] == 3 and row["_how"] == "failed":
             row["status"], row["error"] = "failed", "CUDA out of memory"
         elif row["_looks"] == 3:

@@ -36,6 +36,7 @@ class Faults:
     def __init__(self) -> None:
         self.queue: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
+        self.headers: list[dict[str, str]] = []
         self.delay = 0.0  # seconds before every POST is seen to
         self.released = threading.Event()
         self.first = threading.Event()
@@ -70,6 +71,7 @@ class Faulty:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._faults.requests.append((scope["method"], scope["path"]))
+        self._faults.headers.append({name.decode(): value.decode() for name, value in scope["headers"]})
         self._faults.first.set()
         if self._faults.delay and scope["method"] == "POST":
             await asyncio.sleep(self._faults.delay)

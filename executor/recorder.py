@@ -227,6 +227,7 @@ class Recorder:
             message=event.words,
             retryable=event.retryable,
             retry_after=event.retry_after,
+            tried=event.tried,
         )
         policy = RetryPolicy(max_tries=self._tools.max_tries, noise=self._tools.randomness.random())
 

@@ -166,12 +166,16 @@ class Downloaded:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The run is over without a result. `words` are for the owner and never hold a key; `retry_after` in seconds."""
+    """The run is over without a result. `words` are for the owner and never hold a key; `retry_after` in seconds.
+
+    `tried` False = nothing was sent, since the provider is given a rest: waiting for its end counts as no try.
+    """
 
     kind: FailureKind
     words: str
     retryable: bool = False
     retry_after: float | None = None
+    tried: bool = True
 
 
 Event = (

@@ -11,6 +11,7 @@ from generators.hosted.clock import Clock
 
 _COUNTED = frozenset({FailureKind.PROVIDER_DOWN, FailureKind.TIMEOUT, FailureKind.OUTCOME_UNKNOWN})
 _LONGEST = 10  # times the first rest
+_TRIAL_SECONDS = 5.0  # after which to look again whether the one call that tries came through
 
 
 class State(enum.Enum):
@@ -45,7 +46,9 @@ class Breaker:
     def wait(self) -> float:
         """Seconds until a call may pass; 0 = now."""
         rest = max(0.0, self._until - self._clock.now())
-        return self._rest if not rest and self._trips and self._trying else rest
+        if not rest and self._trips and self._trying:
+            return min(self._rest, _TRIAL_SECONDS)
+        return rest
 
     def reason(self) -> str | None:
         """A sentence for people while no call passes, else None."""

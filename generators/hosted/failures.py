@@ -45,7 +45,7 @@ class Trouble(Exception):  # noqa: N818 - it is what happened, not a kind of bug
 
     `ambiguous` = the provider may have taken and billed it; it must not be sent again by itself.
     `billed` in US dollars. `open` = the call goes on at the provider, only our view of it broke. `made` = the
-    provider did its work, and only the result is lost.
+    provider did its work, and only the result is lost. `tried` False = nothing was sent: the provider rests.
     """
 
     def __init__(
@@ -66,11 +66,16 @@ class Trouble(Exception):  # noqa: N818 - it is what happened, not a kind of bug
         self.billed = Decimal(0)
         self.open = False
         self.made = False
+        self.tried = True
 
     def failed(self) -> Failed:
         """The final event that says so."""
         return Failed(
-            kind=self.kind, words=self.words, retryable=self.retryable, retry_after=self.retry_after
+            kind=self.kind,
+            words=self.words,
+            retryable=self.retryable,
+            retry_after=self.retry_after,
+            tried=self.tried,
         )
 
 

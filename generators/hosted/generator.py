@@ -149,6 +149,7 @@ class HostedGenerator:
         if waiting is not None:
             names = names[names.index(waiting.model) :] if waiting.model in names else [waiting.model]
         said: list[str] = []
+        tried = False
         for at, name in enumerate(names):
             try:
                 async with aclosing(self._attempt(spec, name, waiting, live)) as events:
@@ -156,8 +157,9 @@ class HostedGenerator:
                         yield event
             except Trouble as trouble:
                 said.append(trouble.words if len(names) == 1 else f"{name}: {trouble.words}")
+                tried = tried or trouble.tried
                 if at + 1 == len(names) or _stays(trouble):
-                    yield dataclasses.replace(trouble.failed(), words=" ".join(said))
+                    yield dataclasses.replace(trouble.failed(), words=" ".join(said), tried=tried)
                     return
                 waiting = None
             else:
@@ -177,7 +179,9 @@ class HostedGenerator:
         order = await self._order(spec, entry, waiting)
         if waiting is None and not breaker.enter():
             words = breaker.reason() or f"{breaker.name} is being tried by another call."
-            raise Trouble(FailureKind.PROVIDER_DOWN, words, retry_after=breaker.wait())
+            resting = Trouble(FailureKind.PROVIDER_DOWN, words, retry_after=breaker.wait())
+            resting.tried = False
+            raise resting
         try:
             async with aclosing(self._events(order, waiting, live)) as events:
                 async for event in events:

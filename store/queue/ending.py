@@ -29,12 +29,13 @@ from store.queue.settling import locked_job, revise, settle_job, tell_end
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a run made nothing. `code` is a FailureCode; `retry_after` in seconds."""
+    """Why a run made nothing. `code` is a FailureCode; `retry_after` in seconds; `tried` False = it only waited."""
 
     code: str
     message: str
     retryable: bool = False
     retry_after: float | None = None
+    tried: bool = True
 
 
 async def finish(session: AsyncSession, held: Held) -> None:
@@ -49,11 +50,14 @@ async def finish(session: AsyncSession, held: Held) -> None:
 
 
 async def fail(session: AsyncSession, held: Held, failure: Failure, policy: RetryPolicy) -> bool:
-    """End a held task that failed, or let it try again later. Returns whether it will try again."""
+    """End a held task that failed, or let it try again later. Returns whether it will try again.
+
+    Who could not even try goes back unharmed, however often: a provider's rest closes a lane, never a job.
+    """
     task = held.task
     if failure.retryable:
-        task.tries += 1
-        if task.tries < policy.max_tries:
+        task.tries += failure.tried
+        if task.tries < policy.max_tries or not failure.tried:
             wait = seconds_until_retry(task.tries, noise=policy.noise, retry_after=failure.retry_after)
             requeue(task, held.variant, after=wait)
             await _drop_progress(session, task)

@@ -20,7 +20,13 @@ from store.files.vault import Vault
 from tests.kills import worker
 
 FORKS = multiprocessing.get_context("forkserver")  # its server has loaded the code: a worker starts in 50 ms
-FORKS.set_forkserver_preload(["tests.kills.worker"])
+CLIENTS = [
+    "openai.resources.images",
+    "openai.types.images_response",
+    "google.genai.types",
+    "replicate.client",
+]
+FORKS.set_forkserver_preload(["tests.kills.worker", *CLIENTS])
 QUICK = {
     "lease_seconds": 1.0,
     "heartbeat_seconds": 0.3,

@@ -18,6 +18,8 @@ from executor.executor import Executor, Parts
 from executor.models import Models
 from executor.settings import ExecutorSettings
 from generators.generator import Generator
+from generators.hosted.generator import HostedGenerator
+from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedGenerator, ScriptedSettings
 from generators.spec import FileRef
 from store.database.sessions import Database, PoolOptions
@@ -32,7 +34,7 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    db = Database(asked["database_url"], PoolOptions(idle_s=2.0))
+    db = Database(asked["database_url"], PoolOptions(idle_s=asked.get("idle_s", 2.0)))
     broadcast = Broadcast()
     broadcast.attach(db)
     models = Models([generator(asked)])
@@ -59,7 +61,14 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
 
 
 def generator(asked: dict[str, Any]) -> Generator:
-    """The scripted one, or the real engine with a starter checkpoint of random weights."""
+    """The scripted one, the hosted ones, or the real engine with a starter checkpoint of random weights."""
+    vault = Vault(Path(asked["folder"]))
+
+    async def open_file(file: FileRef) -> bytes:
+        return await vault.read_async(file.sha256)
+
+    if "hosted" in asked:
+        return HostedGenerator(HostedSettings(**asked["hosted"]), open_file)
     if "diffusion" not in asked:
         return ScriptedGenerator(ScriptedSettings(scripted_generator=True, **asked.get("scripted", {})))
     from generators.diffusion.generator import DiffusionGenerator
@@ -75,11 +84,6 @@ def generator(asked: dict[str, Any]) -> Generator:
         save_every_seconds=0.0,
         training_save_seconds=0.0,
     )
-    vault = Vault(Path(asked["folder"]))
-
-    async def open_file(file: FileRef) -> bytes:
-        return await vault.read_async(file.sha256)
-
     return DiffusionGenerator(settings, open_file)
 
 

@@ -149,6 +149,7 @@ async def test_breaker_recovers_with_one_trial(
         await bench.run(spec(GPT))
     refused = await bench.run(spec(GPT))
     assert (kinds(refused), refused[0].retryable, refused[0].retry_after) == (["Failed"], True, 30.0)
+    assert not refused[0].tried
     time.now += 30
     assert bench.generator.availability(GPT).available
     assert isinstance((await bench.run(spec(GPT)))[-1], ImageMade)
@@ -164,6 +165,18 @@ async def test_resting_provider_is_passed_over_for_the_fallback(
         await bench.run(spec(GPT))
     events = await bench.run(spec(GPT, fallback_models=(FLUX,)))
     assert [e.model for e in events if isinstance(e, CallIntended)] == [FLUX]
+
+
+@pytest.mark.asyncio
+async def test_run_that_really_tried_a_fallback_counts_as_a_try(
+    bench: Bench, openai: tuple[OpenAIPeer, Served], replicate: tuple[ReplicatePeer, Served]
+) -> None:
+    openai[1].faults.add("answer", times=5, **DOWN)
+    for _ in range(5):
+        await bench.run(spec(GPT))
+    replicate[1].faults.add("answer", method="POST", status=503, body=b'{"detail": "no"}')
+    events = await bench.run(spec(GPT, fallback_models=(FLUX,)))
+    assert (events[-1].kind, events[-1].tried) == (FailureKind.PROVIDER_DOWN, True)
 
 
 @pytest.mark.asyncio

@@ -31,6 +31,7 @@ class RecraftPeer:
         self.styles: list[list[str]] = []
         self.behave: list[str] = []
         self.base = ""
+        self.links_live = True
         self.app = Starlette(
             routes=[
                 Route("/v1/images/generations", self._generate, methods=["POST"]),
@@ -41,7 +42,7 @@ class RecraftPeer:
         )
 
     async def _deliver(self, _request: Request) -> Response:
-        return Response(picture(80, 80))
+        return Response(picture(80, 80)) if self.links_live else Response(status_code=403)
 
     async def _generate(self, request: Request) -> Response:
         body = await request.json()

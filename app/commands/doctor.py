@@ -51,7 +51,7 @@ async def _findings(settings: Settings, *, live: bool) -> AsyncIterator[Finding]
     if live:
         from app.checkup.live import calls
 
-        async for finding in calls(settings.section(HostedSettings)):
+        async for finding in calls(settings):
             yield finding
 
 

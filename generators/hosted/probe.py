@@ -1,10 +1,12 @@
 """One cheap question to each configured provider: does the key work? Asks for nothing that costs money."""
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 import httpx2
 
+from generators.hosted.clients import is_loopback, tls
 from generators.hosted.settings import HostedSettings
 
 SECONDS = 15.0
@@ -61,25 +63,51 @@ def questions(settings: HostedSettings) -> Iterator[Question]:
             url=f"{settings.pexels_base_url.rstrip('/')}/search?query=sunset&per_page=1",
             headers={"authorization": settings.pexels_api_key},
         )
+    if settings.text_base_url:
+        yield Question(
+            provider="TEXT_BASE_URL",
+            url=f"{settings.text_base_url.rstrip('/')}/models",
+            headers=_bearer(settings.text_api_key) if settings.text_api_key else {},
+        )
 
 
 async def probe(settings: HostedSettings) -> AsyncIterator[Answer]:
-    """Ask each, one after the other."""
-    async with httpx2.AsyncClient(timeout=SECONDS, trust_env=False) as client:
-        for question in questions(settings):
+    """Ask each, one after the other, by the way its pictures are asked for: through a proxy where there is one."""
+    for question in questions(settings):
+        proxied = not is_loopback(question.url)
+        async with httpx2.AsyncClient(verify=tls(), timeout=SECONDS, trust_env=proxied) as client:
             yield await _ask(client, question)
 
 
 async def _ask(client: httpx2.AsyncClient, question: Question) -> Answer:
+    where = question.url.split("?")[0]
     try:
-        response = await client.get(question.url, headers=dict(question.headers))
-    except httpx2.HTTPError as error:
-        words = f"{question.url.split('?')[0]} does not answer ({type(error).__name__})."
-        return Answer(provider=question.provider, works=False, words=words)
+        async with asyncio.timeout(SECONDS):
+            response = await client.get(question.url, headers=dict(question.headers))
+    except (httpx2.HTTPError, TimeoutError) as error:
+        return _answer(question, f"{where} does not answer ({type(error).__name__}).")
     if response.is_success:
-        return Answer(provider=question.provider, works=True, words="answered, and takes the key.")
-    why = "refuses the key" if response.status_code in REFUSED else "does not serve"
-    return Answer(provider=question.provider, works=False, words=f"{why} (HTTP {response.status_code}).")
+        if _is_json(response):
+            return Answer(provider=question.provider, works=True, words="answered, and takes the key.")
+        return _answer(question, f"what answers at {where} is not {question.provider}.")
+    why = "refuses the key" if _refuses_key(response) else "does not serve"
+    return _answer(question, f"{why} (HTTP {response.status_code}).")
+
+
+def _answer(question: Question, words: str) -> Answer:
+    return Answer(provider=question.provider, works=False, words=words)
+
+
+def _refuses_key(response: httpx2.Response) -> bool:
+    # Google says it with 400, in words.
+    return response.status_code in REFUSED or "api key not valid" in response.text.lower()
+
+
+def _is_json(response: httpx2.Response) -> bool:
+    try:
+        return isinstance(response.json(), dict)
+    except ValueError:
+        return False
 
 
 def _bearer(key: str) -> dict[str, str]:

@@ -28,7 +28,13 @@ class GeminiPeer:
         self.bills: list[dict[str, Any]] = []
         self.behave: list[str] = []
         path = "/{version}/models/{model}:generateContent"
-        self.app = Starlette(routes=[Route(path, self._generate, methods=["POST"])])
+        routes = [Route(path, self._generate, methods=["POST"]), Route("/{version}/models", self._list)]
+        self.app = Starlette(routes=routes)
+
+    async def _list(self, request: Request) -> Response:
+        if request.headers.get("x-goog-api-key") != KEY:
+            return JSONResponse(error(400, "INVALID_ARGUMENT", "API key not valid."), 400)
+        return JSONResponse({"models": [{"name": f"models/{name}"} for name in sorted(_MODELS)]})
 
     async def _generate(self, request: Request) -> Response:
         if request.headers.get("x-goog-api-key") != KEY:

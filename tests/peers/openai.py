@@ -110,6 +110,7 @@ class OpenAIPeer:
                 Route("/v1/moderations", self._guard(self._moderate), methods=["POST"]),
                 Route("/v1/responses", self._guard(self._respond), methods=["POST"]),
                 Route("/v1/chat/completions", self._guard(self._chat), methods=["POST"]),
+                Route("/v1/models", self._guard(self._list)),
             ]
         )
 
@@ -249,6 +250,12 @@ class OpenAIPeer:
             yield sse({"type": f"{kind}.completed", "b64_json": whole, "usage": usage, **common})
 
         return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def _list(self, _request: Request) -> Response:
+        rows = [
+            {"id": name, "object": "model", "created": 1, "owned_by": "openai"} for name in sorted(_MODELS)
+        ]
+        return JSONResponse({"object": "list", "data": rows})
 
     async def _moderate(self, request: Request) -> Response:
         body = await request.json()

@@ -37,9 +37,15 @@ class RecraftPeer:
                 Route("/v1/images/generations", self._generate, methods=["POST"]),
                 Route("/v1/images/imageToImage", self._image_to_image, methods=["POST"]),
                 Route("/v1/styles", self._style, methods=["POST"]),
+                Route("/v1/users/me", self._me),
                 Route("/img/{name}", self._deliver),
             ]
         )
+
+    async def _me(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return _error(401, "unauthorized", "bad token")
+        return JSONResponse({"id": "u1", "email": "me@example.com", "name": "Me", "credits": 1000})
 
     async def _deliver(self, _request: Request) -> Response:
         return Response(picture(80, 80)) if self.links_live else Response(status_code=403)

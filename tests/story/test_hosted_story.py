@@ -110,7 +110,7 @@ async def opened(db: Database, folder: Path, **keys: str | None) -> AsyncIterato
             **keys,
         }
         hosted = HostedGenerator(HostedSettings(**settings), open_file, time.clock())
-        quiet = {"lease_seconds": 30.0, "heartbeat_seconds": 5.0}
+        quiet: dict[str, Any] = {"lease_seconds": 30.0, "heartbeat_seconds": 5.0}
         async with client.serving(db, folder, workshop.scripted(), hosted, **quiet) as api:
             try:
                 yield World(api, time, peers, served)

@@ -62,7 +62,8 @@ class Model:
 
     `sizes` are those offered; the first is the native one. `free_size` = any multiple of `size_multiple` up to
     `max_side`. `default_steps` 0 = the model has no steps. `price` in US dollars a picture, None = free or by usage.
-    `max_prompt` in characters; `max_references` and `max_count` per request. `retired_on` with `successor` = only
+    `max_prompt` in characters; `max_references` and `max_count` per request. `reference_adapter` = references are seen
+    through an adapter beside the model (IP-Adapter), so they have a weight. `retired_on` with `successor` = only
     a name to answer for. `qualities` from the cheapest to the best; empty = the model knows no tiers.
     `recipe` of a model that can be trained; None = the usual one.
     """
@@ -82,6 +83,7 @@ class Model:
     price: Decimal | None = None
     max_prompt: int = 4000
     max_references: int = 0
+    reference_adapter: bool = False
     max_count: int = 8
     retired_on: datetime.date | None = None
     successor: str | None = None

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import specs
-from generators.catalog import Capability, Model, Provider
-from generators.spec import Conditioning, ConditioningKind, FileRef, ImageSpec
-from resolvers import audit, choosing, idempotency, prompts
+from generators.catalog import Model, Provider
+from generators.spec import Conditioning, ImageSpec
+from resolvers import audit, choosing, idempotency, prompts, refining, wishes
 from resolvers.choosing import Settings
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
@@ -19,13 +19,11 @@ from resolvers.ids import SubjectId
 from resolvers.images_inputs import GenerateBaseImagesInput
 from resolvers.inputs import GenerateBaseImageInput
 from resolvers.refused import Refused, UserErrorCode
-from resolvers.subjects import LOCKED, found, missing
+from resolvers.subjects import LOCKED, found
 from resolvers.visible import visible
 from store import base_image, queue
 from store.database.ids import new_id
 from store.database.tables import (
-    BaseImageStatus,
-    File,
     ImageSource,
     Job,
     JobKind,
@@ -36,7 +34,6 @@ from store.database.tables import (
     VariantPurpose,
 )
 
-KEPT_OF_DRAFT = 0.5  # how much of the refined picture stays, 0..1
 TITLE = 200
 MOST_SUBJECTS = 20
 
@@ -147,63 +144,19 @@ async def _making(
     prompt = prompts.base_image_prompt(subject)
     choosing.check_prompt(model, prompt, "subjectId", made_of="the description, appearance or personality")
     choosing.check_prompt(model, asked.negative_prompt or "", "negativePrompt", made_of="it")
-    start = await _start(session, subject, asked)
+    start = await refining.start(session, subject, asked)
+    if start is None and asked.conditioning:
+        words = "There is no draft to hold to: `conditioning` goes with one that is refined."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning",))
     return Making(
         model=model,
         lane=context.models.lane_for(model.key),
         settings=settings,
         prompt=prompt,
         negative_prompt=asked.negative_prompt,
-        conditioning=(await _held_by(session, model, start),) if start else (),
-    )
-
-
-async def _start(session: AsyncSession, subject: Subject, asked: GenerateBaseImageInput) -> Variant | None:
-    """The picture to refine, None = begin anew."""
-    if asked.from_scratch:
-        if asked.refine_from is not None:
-            words = "Give `refineFrom` or `fromScratch: true`, not both."
-            raise Refused(UserErrorCode.INVALID_INPUT, words, ("refineFrom",))
-        return None
-    if asked.refine_from is not None:
-        return await _version(session, subject, asked.refine_from)
-    if subject.base_image_status is not BaseImageStatus.DRAFT or subject.base_image_id is None:
-        return None
-    return await _version(session, subject, subject.base_image_id)
-
-
-async def _version(session: AsyncSession, subject: Subject, variant_id: uuid.UUID) -> Variant:
-    variant = await session.scalar(
-        select(Variant).where(
-            Variant.id == variant_id,
-            Variant.subject_id == subject.id,
-            Variant.purpose == VariantPurpose.BASE_IMAGE,
-        )
-    )
-    if variant is None:
-        raise missing(Variant, "refineFrom")
-    if variant.file_id is None:
-        words = f"Version {variant.version_number} has no picture to refine; it is {variant.status.value}."
-        raise Refused(UserErrorCode.INVALID_STATE, words, ("refineFrom",))
-    return variant
-
-
-async def _held_by(session: AsyncSession, model: Model, start: Variant) -> Conditioning:
-    if Capability.IMAGE_TO_IMAGE in model.capabilities:
-        kind = ConditioningKind.INIT_IMAGE
-    elif Capability.REFERENCE_IMAGES in model.capabilities:
-        kind = ConditioningKind.REFERENCE_IMAGE
-    else:
-        choosing.require(
-            model, Capability.IMAGE_TO_IMAGE, "refine a picture (`fromScratch: true` begins anew)", "model"
-        )
-        raise AssertionError
-    file = await session.get_one(File, start.file_id)
-    return Conditioning(
-        kind=kind,
-        weight=KEPT_OF_DRAFT if kind is ConditioningKind.INIT_IMAGE else 1.0,
-        file=FileRef(sha256=file.sha256, size=file.size, media_type=file.media_type),
-        source_id=str(start.id),
+        conditioning=await refining.held_by(context, session, model, (subject, start, asked))
+        if start
+        else (),
     )
 
 
@@ -292,6 +245,10 @@ def _plain(asked: GenerateBaseImageInput) -> dict[str, Any]:
     del fields["idempotency_key"]
     if fields.pop("auto_approve") is not None and asked.auto_approve is not None:
         fields |= choosing.thresholds(asked.auto_approve)
+    if asked.conditioning is not None:
+        fields["conditioning"] = wishes.Wish(conditioning=wishes.ways(asked.conditioning)).kept()[
+            "conditioning"
+        ]
     fields["determinism"] = asked.determinism.value
     return {
         name: str(value) if isinstance(value, uuid.UUID) else value

@@ -1,23 +1,17 @@
-"""By what a subject is held in a picture: the strongest way that the model offers, or the one that was asked for.
+"""By what a subject is held in a picture: the strongest way that the model offers, and what is asked for besides.
 
-What there is to hold by is found once (`Grip`); what a model can do of it is decided for each model.
+What there is to hold by is found once (`grips.py`); what a model can do of it is decided here, for each model. A
+locked look is always held by the strongest way; other ways add up with it.
 """
 
 import dataclasses
-import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from generators.catalog import Capability, Model, Provider
+from generators.catalog import Capability, Model
 from generators.spec import Conditioning, ConditioningKind, FileRef
-from resolvers.identity import Viewer
+from resolvers.grips import Grip, Way
 from resolvers.refused import Refused, UserErrorCode
-from resolvers.subjects import missing
-from resolvers.visible import visible
-from resolvers.wishes import Wish
-from store.database.tables import Adapter, BaseImageStatus, Character, File, Subject, Upload, Variant
+from store.database.tables import Adapter
 
 USUAL = {
     ConditioningKind.LORA: 1.0,
@@ -27,106 +21,149 @@ USUAL = {
     ConditioningKind.CONTROLNET: 1.0,
 }
 """The usual weights; more of an initial picture would repeat its pose and background."""
-HEAVIEST = 2.0
+HEAVIEST = {ConditioningKind.INIT_IMAGE: 1.0}
+HEAVIEST_ELSE = 2.0
+BY_WORDS = frozenset({ConditioningKind.PROMPT, ConditioningKind.SEED})
+ONLY_ONE = (ConditioningKind.INIT_IMAGE, ConditioningKind.CONTROLNET)
 ADAPTER_TYPE = "application/octet-stream"
+Ways = dict[ConditioningKind, Conditioning]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Grip:
-    """What there is to hold a subject by. `seed` = the character's own; `references` are uploads."""
+def conditioning(
+    model: Model, held: Grip, asked: Sequence[Way], *, by_seed: bool
+) -> tuple[Conditioning, ...]:
+    """By what that model holds the subject; raises Refused for a way that it does not offer."""
+    plain: list[Conditioning] = []
+    if held.subject is not None:
+        plain.append(Conditioning(kind=ConditioningKind.PROMPT))
+        if by_seed and Capability.SEED in model.capabilities:
+            plain.append(Conditioning(kind=ConditioningKind.SEED))
+    chosen = ways(model, held, asked)
+    return (*plain, *chosen, *_given(model, held, chosen))
 
-    subject: Subject | None = None
-    picture: Conditioning | None = None
-    adapter: Adapter | None = None
-    seed: int | None = None
-    references: tuple[Conditioning, ...] = ()
+
+def ways(model: Model, held: Grip, asked: Sequence[Way]) -> tuple[Conditioning, ...]:
+    """What is asked for, and of a locked look, or when nothing is asked for, the strongest way there is."""
+    offered = _offered(model, held)
+    strongest = next(iter(offered.values()), None)
+    chosen = [found for way in asked if (found := _asked(model, held, way, offered)) is not None]
+    if strongest is not None and held.locked:
+        if any(way.kind in BY_WORDS for way in asked):
+            raise _locked(held, strongest)
+        if not any(_as_strong(one, strongest, held) for one in chosen):
+            chosen.insert(0, strongest)
+    elif strongest is not None and not asked:
+        chosen.append(strongest)
+    _check_together(chosen)
+    return tuple(chosen)
 
 
-async def grip(session: AsyncSession, viewer: Viewer, subject: Subject | None, wish: Wish) -> Grip:
-    """Find it; raises Refused for a picture or an upload that the viewer does not have."""
-    uploads = await references(session, viewer, wish.reference_upload_ids or (), "referenceUploadIds")
-    if subject is None:
-        if wish.conditioning_kind is not None or wish.conditioning_variant_id is not None:
-            words = "There is nobody to hold: give `subjectId` with `conditioning`."
-            raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning",))
-        return Grip(references=uploads)
-    adapter = None
-    if subject.active_adapter_id is not None:
-        adapter = await session.get(Adapter, subject.active_adapter_id)
-    return Grip(
-        subject=subject,
-        picture=await _picture(session, subject, wish.conditioning_variant_id),
-        adapter=adapter,
-        seed=subject.reference_seed if isinstance(subject, Character) else None,
-        references=uploads,
+def _asked(model: Model, held: Grip, way: Way, offered: Ways) -> Conditioning | None:
+    """One way that is asked for; None = by words alone."""
+    if way.kind in BY_WORDS:
+        return None
+    found: Conditioning | None
+    if way.adapter_id is not None:
+        if way.kind not in {None, ConditioningKind.LORA} or way.variant_id is not None:
+            words = "`adapterId` goes with the kind LORA and with no `variantId`."
+            raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "adapterId"))
+        found = _worn(model, held.adapters[way.adapter_id])
+    elif way.variant_id is not None:
+        found = _of_kind(pictured(model, held.pictures[way.variant_id]), way.kind)
+    else:
+        found = _of_kind(offered, way.kind)
+    if found is None and (way.kind is not None or way.variant_id is not None):
+        raise _cannot(model, held, way, offered)
+    return found if found is None else _weighed(model, found, way.weight)
+
+
+def _of_kind(among: Ways, kind: ConditioningKind | None) -> Conditioning | None:
+    """That one, or the strongest."""
+    return next(iter(among.values()), None) if kind is None else among.get(kind)
+
+
+def _weighed(model: Model, found: Conditioning, weight: float | None) -> Conditioning:
+    if weight is None:
+        return found
+    heaviest = HEAVIEST.get(found.kind, HEAVIEST_ELSE)
+    if not 0 <= weight <= heaviest:
+        words = f"The weight of {found.kind.value} must be between 0 and {heaviest:g}; got {weight}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "weight"))
+    if found.kind is ConditioningKind.REFERENCE_IMAGE and weight != USUAL[found.kind]:
+        words = (
+            f"{model.name} reads reference pictures whole; leave `weight` out, or say in words what to keep."
+        )
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("conditioning", "weight"))
+    return dataclasses.replace(found, weight=weight)
+
+
+def _as_strong(one: Conditioning, strongest: Conditioning, held: Grip) -> bool:
+    """Whether it holds the subject in the same way: the same kind, and of adapters one of the subject's own."""
+    if one.kind is not strongest.kind:
+        return False
+    own = {str(each.id) for each in held.own_adapters}
+    return one.kind is not ConditioningKind.LORA or one.source_id in own
+
+
+def _check_together(chosen: Sequence[Conditioning]) -> None:
+    for kind in ONLY_ONE:
+        if sum(one.kind is kind for one in chosen) > 1:
+            words = f"A picture has one {kind.value}; give it once."
+            raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "kind"))
+    sources = [(one.kind, one.source_id) for one in chosen]
+    if len(set(sources)) < len(sources):
+        raise Refused(UserErrorCode.INVALID_INPUT, "Name each way once.", ("conditioning",))
+    seen = {one.weight for one in chosen if one.kind is ConditioningKind.IP_ADAPTER}
+    if len(seen) > 1:
+        words = "Pictures that are seen through one IP-Adapter share their weight; give all the same."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "weight"))
+
+
+def _offered(model: Model, held: Grip) -> Ways:
+    """Every way the model offers for this subject, the strongest first."""
+    offered: Ways = {}
+    if held.adapter is not None and _wearable(model, held.adapter):
+        offered[ConditioningKind.LORA] = _worn(model, held.adapter)
+    return offered | (pictured(model, held.picture) if held.picture is not None else {})
+
+
+def _wearable(model: Model, adapter: Adapter) -> bool:
+    return (
+        Capability.LORA in model.capabilities and adapter.base_model_key == model.key and bool(adapter.sha256)
     )
 
 
-def conditioning(model: Model, held: Grip, wish: Wish, *, by_seed: bool) -> tuple[Conditioning, ...]:
-    """By what that model holds the subject; raises Refused for a way that it does not offer."""
-    chosen: list[Conditioning] = []
-    if held.subject is not None:
-        chosen.append(Conditioning(kind=ConditioningKind.PROMPT))
-        if by_seed and Capability.SEED in model.capabilities:
-            chosen.append(Conditioning(kind=ConditioningKind.SEED))
-        strongest = _strongest(model, held, wish)
-        if strongest is not None:
-            chosen.append(strongest)
-    return (*chosen, *_given(model, held, chosen))
+def _worn(model: Model, adapter: Adapter) -> Conditioning:
+    if not _wearable(model, adapter):
+        words = f"The adapter {adapter.trigger} was trained on {adapter.base_model_key}; {model.name} cannot wear it."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("conditioning", "adapterId"))
+    file = FileRef(sha256=adapter.sha256 or "", size=adapter.size or 0, media_type=ADAPTER_TYPE)
+    kind = ConditioningKind.LORA
+    return Conditioning(kind=kind, weight=USUAL[kind], file=file, source_id=str(adapter.id))
 
 
-def _strongest(model: Model, held: Grip, wish: Wish) -> Conditioning | None:
-    offered = _offered(model, held)
-    wanted = wish.conditioning_kind
-    if wanted in {ConditioningKind.PROMPT, ConditioningKind.SEED}:
-        return None
-    if wanted is None:
-        found = next(iter(offered.values()), None)
-    else:
-        found = offered.get(wanted)
-        if found is None:
-            raise _cannot(model, held, wanted, offered)
-    if found is None or wish.conditioning_weight is None:
-        return found
-    heaviest = 1.0 if found.kind is ConditioningKind.INIT_IMAGE else HEAVIEST
-    if not 0 <= wish.conditioning_weight <= heaviest:
-        words = f"The weight of {found.kind.value} must be between 0 and {heaviest:g}; got {wish.conditioning_weight}."
-        raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "weight"))
-    return dataclasses.replace(found, weight=wish.conditioning_weight)
-
-
-def _offered(model: Model, held: Grip) -> dict[ConditioningKind, Conditioning]:
-    """Every way the model offers for this subject, the strongest first."""
-    ways: dict[ConditioningKind, Conditioning] = {}
-    adapter, can = held.adapter, model.capabilities
-    if (
-        adapter is not None
-        and Capability.LORA in can
-        and adapter.base_model_key == model.key
-        and adapter.sha256
-    ):
-        file = FileRef(sha256=adapter.sha256, size=adapter.size or 0, media_type=ADAPTER_TYPE)
-        lora = ConditioningKind.LORA
-        ways[lora] = Conditioning(kind=lora, weight=USUAL[lora], file=file, source_id=str(adapter.id))
-    if held.picture is not None:
-        kinds = (
-            (Capability.REFERENCE_IMAGES, _reference_kind(model)),
-            (Capability.IMAGE_TO_IMAGE, ConditioningKind.INIT_IMAGE),
-            (Capability.CONTROLNET, ConditioningKind.CONTROLNET),
-        )
-        for capability, kind in kinds:
-            if capability in can:
-                ways[kind] = dataclasses.replace(held.picture, kind=kind, weight=USUAL[kind])
-    return ways
+def pictured(model: Model, picture: Conditioning) -> Ways:
+    """The ways to hold by a picture, the strongest first."""
+    kinds = (
+        (Capability.REFERENCE_IMAGES, reference_kind(model)),
+        (Capability.IMAGE_TO_IMAGE, ConditioningKind.INIT_IMAGE),
+        (Capability.CONTROLNET, ConditioningKind.CONTROLNET),
+    )
+    return {
+        kind: dataclasses.replace(picture, kind=kind, weight=USUAL[kind])
+        for capability, kind in kinds
+        if capability in model.capabilities
+    }
 
 
 def _given(model: Model, held: Grip, chosen: Sequence[Conditioning]) -> tuple[Conditioning, ...]:
-    """The uploaded references as this model takes them."""
+    """The uploaded references as this model takes them; those of one IP-Adapter share its weight."""
     if not held.references:
         return ()
     if Capability.REFERENCE_IMAGES in model.capabilities:
-        kind = _reference_kind(model)
-        return tuple(dataclasses.replace(one, kind=kind, weight=USUAL[kind]) for one in held.references)
+        kind = reference_kind(model)
+        weight = next((one.weight for one in chosen if one.kind is kind), USUAL[kind])
+        return tuple(dataclasses.replace(one, kind=kind, weight=weight) for one in held.references)
     begun = any(one.kind is ConditioningKind.INIT_IMAGE for one in chosen)
     if Capability.IMAGE_TO_IMAGE in model.capabilities and len(held.references) == 1 and not begun:
         kind = ConditioningKind.INIT_IMAGE
@@ -135,61 +172,26 @@ def _given(model: Model, held: Grip, chosen: Sequence[Conditioning]) -> tuple[Co
     raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("referenceUploadIds",))
 
 
-def _reference_kind(model: Model) -> ConditioningKind:
-    """A checkpoint here looks at references through an adapter, a hosted model by itself."""
-    return (
-        ConditioningKind.IP_ADAPTER if model.provider is Provider.LOCAL else ConditioningKind.REFERENCE_IMAGE
+def reference_kind(model: Model) -> ConditioningKind:
+    """How the model looks at references: through an adapter beside it, or by itself."""
+    return ConditioningKind.IP_ADAPTER if model.reference_adapter else ConditioningKind.REFERENCE_IMAGE
+
+
+def _locked(held: Grip, strongest: Conditioning) -> Refused:
+    name = held.subject.name if held.subject is not None else ""
+    words = (
+        f"The look of {name} is locked, so every picture is held by {strongest.kind.value}. Set its `weight`, or "
+        "call unlockAppearance first."
     )
+    return Refused(UserErrorCode.APPEARANCE_LOCKED, words, ("conditioning", "kind"))
 
 
-def _cannot(
-    model: Model, held: Grip, wanted: ConditioningKind, offered: dict[ConditioningKind, Conditioning]
-) -> Refused:
-    if held.picture is None and wanted is not ConditioningKind.LORA:
+def _cannot(model: Model, held: Grip, way: Way, offered: Ways) -> Refused:
+    wanted = way.kind
+    if held.picture is None and way.variant_id is None and wanted is not ConditioningKind.LORA:
         words = "There is no approved base image to hold the subject by. Approve one, or name a `variantId`."
         return Refused(UserErrorCode.NO_BASE_IMAGE, words, ("conditioning",))
-    ways = ", ".join(["PROMPT", *(kind.value for kind in offered)])
-    words = f"{model.name} cannot hold this subject by {wanted.value}. It can by: {ways}."
+    by = "a picture" if wanted is None else wanted.value
+    can = ", ".join(["PROMPT", *(kind.value for kind in offered)])
+    words = f"{model.name} cannot hold this subject by {by}. It can by: {can}."
     return Refused(UserErrorCode.NOT_SUPPORTED, words, ("conditioning", "kind"))
-
-
-async def _picture(
-    session: AsyncSession, subject: Subject, variant_id: uuid.UUID | None
-) -> Conditioning | None:
-    """The picture that shows the look: the one that is named, else the approved base image."""
-    wanted = variant_id
-    if wanted is None and subject.base_image_status is BaseImageStatus.APPROVED:
-        wanted = subject.base_image_id
-    if wanted is None:
-        return None
-    statement = (
-        select(Variant.id, File)
-        .join(File, File.id == Variant.file_id)
-        .where(Variant.id == wanted, Variant.subject_id == subject.id)
-    )
-    row = (await session.execute(statement)).one_or_none()
-    if row is None:
-        raise missing(Variant, "conditioning")
-    return _of_file(row[1], row[0])
-
-
-async def references(
-    session: AsyncSession, viewer: Viewer, upload_ids: Sequence[uuid.UUID], field: str
-) -> tuple[Conditioning, ...]:
-    """The viewer's uploads in their order, each once; raises Refused NOT_FOUND naming the field."""
-    if not upload_ids:
-        return ()
-    statement = (
-        select(Upload.id, File)
-        .join(File, File.id == Upload.file_id)
-        .where(Upload.id.in_(upload_ids), visible(viewer, Upload))
-    )
-    files = {row[0]: row[1] for row in (await session.execute(statement)).all()}
-    if len(files) < len(set(upload_ids)):
-        raise missing(Upload, field)
-    return tuple(_of_file(files[key], key) for key in dict.fromkeys(upload_ids))
-
-
-def _of_file(file: File, source_id: uuid.UUID) -> Conditioning:
-    ref = FileRef(sha256=file.sha256, size=file.size, media_type=file.media_type)
-    return Conditioning(kind=ConditioningKind.REFERENCE_IMAGE, file=ref, source_id=str(source_id))

@@ -2,29 +2,14 @@
 
 import dataclasses
 
-from generators.spec import ConditioningKind, Determinism
+from generators.spec import Determinism
 from resolvers.character_inputs import CreateCharacterInput
+from resolvers.conditioning_inputs import ConditioningInput
 from resolvers.fields import given, retry_key
-from resolvers.ids import JobId, ModelKey, PostId, SubjectId, UploadId, VariantId
+from resolvers.ids import JobId, ModelKey, PostId, SubjectId, UploadId
 from resolvers.inputs import LONG, NAME, PROMPT, AutoApproveInput, BigInt
 
 PRESET_KEY = 64
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ConditioningInput:
-    """How to hold the subject, where the strongest way that the model offers is not wanted."""
-
-    kind: ConditioningKind | None = given(
-        "By what; PROMPT = by words alone. The strongest that the model offers when absent.", default=None
-    )
-    weight: float | None = given(
-        "How strongly, 0 to 2, 1 = as trained; of INIT_IMAGE how much is kept, 0 to 1. Usual when absent.",
-        default=None,
-    )
-    variant_id: VariantId | None = given(
-        "Hold by this picture of the subject instead of the approved base image.", default=None
-    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +74,11 @@ class GenerateImagesInput:
     reference_upload_ids: list[UploadId] | None = given(
         "Up to 10 uploaded pictures for the model to go by, besides the subject's.", default=None
     )
-    conditioning: ConditioningInput | None = given("How to hold the subject.", default=None)
+    conditioning: list[ConditioningInput] | None = given(
+        "How to hold the subject, up to 8 ways that add up; the strongest that the model offers when absent. A "
+        "locked look is always held by the strongest one too.",
+        default=None,
+    )
     job_id: JobId | None = given(
         "Go on from this finished job of yours: same title and project, version numbers go on.", default=None
     )

@@ -9,6 +9,7 @@ import enum
 from typing import NewType, Protocol
 
 from generators.spec import Determinism
+from resolvers.conditioning_inputs import ConditioningInput
 from resolvers.context import Maybe
 from resolvers.fields import given, retry_key
 from resolvers.ids import JobId, ModelKey, SubjectId, UploadId, VariantId
@@ -175,6 +176,11 @@ class GenerateBaseImageInput:
         default=None,
     )
     from_scratch: bool = given("Begin anew even though a draft exists.", default=False)
+    conditioning: list[ConditioningInput] | None = given(
+        "How the refined picture holds the new one, and how strongly. Half of it is kept when absent, and its edges "
+        "by a ControlNet where the model has one.",
+        default=None,
+    )
     auto_approve: AutoApproveInput | None = given(
         "Approve what is good enough; off when absent.", default=None
     )

@@ -15,7 +15,7 @@ from executor import specs
 from executor.rewriting import Frame
 from generators.catalog import Capability, Model, Provider
 from generators.spec import Conditioning, ImageSpec
-from resolvers import choosing, holding, presets, prompts, wishes
+from resolvers import choosing, grips, holding, presets, prompts, wishes
 from resolvers.choosing import Settings
 from resolvers.context import Context
 from resolvers.refused import Refused, UserErrorCode
@@ -112,7 +112,8 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
     subject = None if wish.subject_id is None else await found(session, viewer, Subject, wish.subject_id)
     post = None if wish.post_id is None else await found(session, viewer, Post, wish.post_id)
     models = _models(context, wish, preset)
-    held = await holding.grip(session, viewer, subject, wish)
+    ways, uploads = wish.conditioning or (), wish.reference_upload_ids or ()
+    held = await grips.grip(session, viewer, subject, ways, uploads)
     framed = prompts.frame(subject, wishes.style(preset), scene_only=bool(wish.scene_only))
     ready = Prepared(
         wish=wish,
@@ -137,7 +138,7 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
             lane=context.models.lane_for(model.key),
             settings=wishes.settings(model, wish, preset, choosing.seeds_for(model, first, count)),
             negative_prompt=wishes.negative_prompt(model, wish, preset),
-            conditioning=holding.conditioning(model, held, wish, by_seed=seed is not None),
+            conditioning=holding.conditioning(model, held, ways, by_seed=seed is not None),
             fallback_models=_fallbacks(context, model, wish),
         )
         _check_all(context, plan, ready.prompt)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from executor import specs
 from generators.catalog import Capability, Model
 from generators.spec import FileRef, TextSpec
-from resolvers import audit, holding, idempotency
+from resolvers import audit, grips, idempotency
 from resolvers.checks import within
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
@@ -114,7 +114,7 @@ async def analyze_references(info: Info, asked: AnalyzeReferencesInput) -> Job:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
-        given = await holding.references(session, context.viewer, asked.upload_ids, "uploadIds")
+        given = await grips.references(session, context.viewer, asked.upload_ids, "uploadIds")
         if len(given) > model.max_references:
             words = f"{model.name} reads at most {model.max_references} pictures; {len(given)} were given."
             raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("uploadIds",))

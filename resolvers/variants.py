@@ -15,7 +15,7 @@ from resolvers.identity import Scope, Viewer
 from resolvers.inputs import VariantFilter
 from resolvers.paging import Listing, Order
 from resolvers.visible import visible
-from store.database.tables import File, ImageSource, Job, Subject, Variant, VariantStatus
+from store.database.tables import Adapter, File, ImageSource, Job, Subject, Variant, VariantStatus
 from store.files.marking import SourceType
 from store.files.vault import FileMissing
 from store.naming import traceable_name
@@ -138,6 +138,11 @@ def conditioning_of(variant: Parent[Variant]) -> list[Held]:
 async def source_of(held: Parent[Held], info: Info) -> Variant | None:
     """The picture it came from."""
     return await info.context.load(Variant, held.source_id)
+
+
+async def adapter_of(held: Parent[Held], info: Info) -> Adapter | None:
+    """The adapter that was worn."""
+    return await info.context.load(Adapter, held.source_id if held.kind is ConditioningKind.LORA else None)
 
 
 async def url(variant: Parent[Variant], info: Info) -> str | None:

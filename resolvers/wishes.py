@@ -6,17 +6,19 @@ wish: what the model cannot do of it is adapted or left out. Pure values; knows 
 
 import dataclasses
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from executor.rewriting import sentence
 from generators.catalog import Capability, Model, Size
-from generators.spec import ConditioningKind, Determinism
+from generators.spec import Determinism
 from resolvers import choosing
 from resolvers.checks import within
 from resolvers.choosing import Settings
+from resolvers.conditioning_inputs import ConditioningInput
+from resolvers.grips import Way
 from resolvers.images_inputs import GenerateImagesInput
 from resolvers.presets import PARAMETERS
 from resolvers.refused import Refused, UserErrorCode
@@ -53,9 +55,7 @@ class Wish:
     determinism: Determinism | None = None
     smart_prompt: bool | None = None
     reference_upload_ids: tuple[uuid.UUID, ...] | None = None
-    conditioning_kind: ConditioningKind | None = None
-    conditioning_weight: float | None = None
-    conditioning_variant_id: uuid.UUID | None = None
+    conditioning: tuple[Way, ...] | None = None
     post_id: uuid.UUID | None = None
     auto_publish: bool | None = None
     min_quality: float | None = None
@@ -83,6 +83,7 @@ class Wish:
 
 _KEPT: TypeAdapter[Wish] = TypeAdapter(Wish)
 _NAMES = frozenset(field.name for field in dataclasses.fields(Wish))
+_WAY = tuple(field.name for field in dataclasses.fields(Way))
 
 
 def said(asked: GenerateImagesInput) -> Wish:
@@ -92,12 +93,15 @@ def said(asked: GenerateImagesInput) -> Wish:
         for name in _NAMES & {field.name for field in dataclasses.fields(asked)}
     }
     if asked.conditioning is not None:
-        values["conditioning_kind"] = asked.conditioning.kind
-        values["conditioning_weight"] = asked.conditioning.weight
-        values["conditioning_variant_id"] = asked.conditioning.variant_id
+        values["conditioning"] = ways(asked.conditioning)
     if asked.auto_approve is not None:
         values |= choosing.thresholds(asked.auto_approve)
     return Wish(**values)
+
+
+def ways(asked: Sequence[ConditioningInput]) -> tuple[Way, ...]:
+    """The ways to hold a subject, as they are asked for."""
+    return tuple(Way(**{name: getattr(one, name) for name in _WAY}) for one in asked)
 
 
 def going_on(wish: Wish, request: Mapping[str, Any]) -> Wish:

@@ -39,6 +39,11 @@ class Conditioning:
         lazily.Variant | None,
         "The picture it came from; null when it came from none.",
     )
+    adapter = related(
+        resolvers.variants.adapter_of,
+        lazily.Adapter | None,
+        "The adapter that was worn, of LORA; null when it was deleted since.",
+    )
 
 
 @publishes(resolvers.variants.Provenance)

@@ -53,6 +53,7 @@ class Checkpoint:
             size_multiple=card.size_multiple if card else 8,
             max_side=self.max_side,
             max_references=MAX_REFERENCES if Capability.REFERENCE_IMAGES in able else 0,
+            reference_adapter=Capability.REFERENCE_IMAGES in self.extra,
             default_steps=self.steps,
             default_guidance=self.guidance,
             version=self.revision,

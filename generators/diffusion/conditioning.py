@@ -39,7 +39,7 @@ def choose(asked: Sequence[Conditioning], model: Model) -> Chosen:
     used: list[Conditioning] = []
     skipped: list[Conditioning] = []
     references = 0
-    for item in asked:
+    for item in (_as_seen(each, model) for each in asked):
         need = NEEDS.get(item.kind)
         able = need is None or (need in model.capabilities and item.file is not None)
         taken = item.kind in ONLY_ONE and any(other.kind is item.kind for other in used)
@@ -48,6 +48,15 @@ def choose(asked: Sequence[Conditioning], model: Model) -> Chosen:
             taken = references > model.max_references
         (used if able and not taken else skipped).append(item)
     return Chosen(used=tuple(used), skipped=tuple(skipped))
+
+
+def _as_seen(item: Conditioning, model: Model) -> Conditioning:
+    """A reference under the name of how this checkpoint looks at it; without an adapter it has no weight."""
+    if NEEDS.get(item.kind) is not Capability.REFERENCE_IMAGES:
+        return item
+    if model.reference_adapter:
+        return dataclasses.replace(item, kind=ConditioningKind.IP_ADAPTER)
+    return dataclasses.replace(item, kind=ConditioningKind.REFERENCE_IMAGE, weight=1.0)
 
 
 async def opened(ask: Ask, chosen: Chosen, open_file: OpenFile) -> Ask:

@@ -188,6 +188,7 @@ INNER: dict[str, Row] = {
     "Character.game": row(),
     "Character.owner": row(),
     "Character.variants": row(filter={"subjectId": "$character", "jobId": "$job"}),
+    "Conditioning.adapter": row(),
     "Conditioning.source": row(),
     "DiceRoll.post": row(),
     "Game.beats": row(),

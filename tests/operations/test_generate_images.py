@@ -131,8 +131,10 @@ async def test_unapproved_look_is_held_by_words_alone(api: Api) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"kind": "PROMPT"}, ["PROMPT"]),
         ({"weight": 0.6}, ["PROMPT", "INIT_IMAGE 0.6"]),
+        ([{"weight": 0.6}], ["PROMPT", "INIT_IMAGE 0.6"]),
+        ([], ["PROMPT", "INIT_IMAGE 0.3"]),
+        ({"weight": 0}, ["PROMPT", "INIT_IMAGE 0.0"]),
         ({"kind": "INIT_IMAGE"}, ["PROMPT", "INIT_IMAGE 0.3"]),
     ],
 )
@@ -161,6 +163,7 @@ ADAPTED = Model(
     name="Adapted",
     provider=Provider.LOCAL,
     capabilities=frozenset({Capability.TEXT_TO_IMAGE, Capability.REFERENCE_IMAGES, Capability.SEED}),
+    reference_adapter=True,
     sizes=(Size(width=64, height=64),),
     free_size=True,
     default_steps=30,

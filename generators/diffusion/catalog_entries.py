@@ -82,6 +82,17 @@ BUILTIN = (
         note=UNTRIED,
     ),
     Checkpoint(
+        key="qwen-image-edit",
+        name="Qwen-Image-Edit 2511",
+        source="Qwen/Qwen-Image-Edit-2511",
+        family="qwen-image-edit",
+        steps=40,
+        guidance=4.0,
+        licence="Apache-2.0",
+        rank=85,
+        note=UNTRIED,
+    ),
+    Checkpoint(
         key="z-image-turbo",
         name="Z-Image-Turbo",
         source="Tongyi-MAI/Z-Image-Turbo",

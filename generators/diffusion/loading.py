@@ -28,8 +28,13 @@ def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool
     Only safetensors are read, never pickles; nothing is fetched. The safety checker is left out.
     """
     options: dict[str, Any] = {}
-    if read_json(folder / INDEX).get("safety_checker", [None])[0] is not None:
+    index = read_json(folder / INDEX)
+    if index.get("safety_checker", [None])[0] is not None:
         options = {"safety_checker": None, "requires_safety_checker": False}
+    if index.get("processor", [None])[-1] == "Qwen2VLProcessor":
+        from generators.diffusion.families.qwen_reading import reader
+
+        options["processor"] = reader(folder)
     variant = _variant(entry, folder)
     if variant:
         options["variant"] = variant

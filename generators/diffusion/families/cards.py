@@ -119,6 +119,17 @@ CARDS = (
         default_guidance=4.0,
         size_multiple=16,
     ),
+    FamilyCard(
+        name="qwen-image-edit",
+        module="generators.diffusion.families.qwen_edit",
+        pipelines=("QwenImageEditPlusPipeline",),
+        capabilities=GUIDED | {Capability.REFERENCE_IMAGES, Capability.LORA},
+        denoiser="transformer",
+        rank=85,
+        default_steps=40,
+        default_guidance=4.0,
+        size_multiple=16,
+    ),
 )
 
 BY_PIPELINE = {pipeline: card for card in CARDS for pipeline in card.pipelines}

@@ -18,6 +18,7 @@ from generators.diffusion.noise import fresh
 from generators.diffusion.pictures import fitted, opened
 
 LOOK_LATENTS = 16
+Encode = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Start:
     like: torch.Tensor
     mu: float | None
     sigmas: Any
-    encode: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
+    encode: Encode | None = None
     pack: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents
 
 

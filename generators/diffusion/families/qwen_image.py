@@ -26,9 +26,10 @@ class QwenImage:
     def encode(self, pipeline: Any, ask: Ask, attached: Attached) -> State:
         """See `Family`."""
         two = ask.guidance > 1
-        positive = _prompt(pipeline, ask.prompt)
         negative = NO_NEGATIVE if ask.negative_prompt is None else ask.negative_prompt
-        prompts = [_prompt(pipeline, negative), positive] if two else [positive]
+        words = [negative, ask.prompt] if two else [ask.prompt]
+        prompts = self.prompts(pipeline, words, ask)
+        positive = prompts[-1]
         height, width = flow.latent_size(pipeline, ask.width, ask.height)
         tokens = (height // 2) * (width // 2)
         start = flow.Start(
@@ -36,7 +37,7 @@ class QwenImage:
             like=positive,
             mu=flow.shifted(pipeline.scheduler, tokens),
             sigmas=flow.even_sigmas(ask.steps),
-            encode=lambda pixels, generator: _encoded(pipeline.vae, pixels, generator).transpose(1, 2),
+            encode=self.begins_with(pipeline),
             pack=lambda latents: flow.packed(latents[:, 0]),
         )
         state = flow.begin(pipeline, ask, attached, {"rows": len(prompts), "prompt": prompts}, start)
@@ -45,6 +46,19 @@ class QwenImage:
         if rest:
             state.notes["truncatedPrompt"] = rest
         return state
+
+    def prompts(
+        self,
+        pipeline: Any,
+        words: Sequence[str],
+        ask: Ask,  # noqa: ARG002 - of use to those that see pictures
+    ) -> list[torch.Tensor]:
+        """Each as [1, tokens, width]; `ask` has what else the text encoder sees."""
+        return [_prompt(pipeline, text) for text in words]
+
+    def begins_with(self, pipeline: Any) -> "flow.Encode | None":
+        """How an initial picture becomes latents; None = none is taken."""
+        return lambda pixels, generator: _encoded(pipeline.vae, pixels, generator).transpose(1, 2)
 
     def denoise(self, pipeline: Any, states: Sequence[State]) -> list[torch.Tensor]:
         """See `Family`; the guided prediction keeps the length of the conditional one, token by token."""
@@ -98,21 +112,24 @@ def _prompt(pipeline: Any, text: str) -> torch.Tensor:
 
 def _forward(pipeline: Any, states: Sequence[State]) -> torch.Tensor:
     x = flow.latents(states)
+    tokens = x.shape[1]
+    if "seen" in states[0].inputs:
+        x = torch.cat([x, flow.texts(states, "seen")], dim=1)
     prompts = [prompt for state in states for prompt in state.inputs["prompt"]]
     longest = max(prompt.shape[1] for prompt in prompts)
     lengths = torch.tensor([prompt.shape[1] for prompt in prompts], device=x.device)
     mask = torch.arange(longest, device=x.device)[None] < lengths[:, None]
     padded = [torch.nn.functional.pad(prompt, (0, 0, 0, longest - prompt.shape[1])) for prompt in prompts]
-    height, width = states[0].share[:2]
+    height, width, *seen = states[0].share
     out: torch.Tensor = pipeline.transformer(
         hidden_states=x,
         timestep=flow.times(states, x.dtype) / 1000,
         encoder_hidden_states=torch.cat(padded),
         encoder_hidden_states_mask=None if bool((lengths == longest).all()) else mask.long(),
-        img_shapes=[[(1, height // 2, width // 2)]] * len(prompts),
+        img_shapes=[[(1, height // 2, width // 2), *seen]] * len(prompts),
         return_dict=False,
     )[0]
-    return out
+    return out[:, :tokens]
 
 
 def _scale(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

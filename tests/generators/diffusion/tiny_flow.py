@@ -1,5 +1,7 @@
 """Tiny random-weight transformers of the real classes: SD3, FLUX.1, FLUX.2 klein, Z-Image, Qwen-Image."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from generators.diffusion.starter import _byte_letters, clip_tokenizer, text_config
@@ -271,6 +273,32 @@ def qwen_image() -> Any:
         ).eval(),
         scheduler=flow_scheduler(use_dynamic_shifting=True),
     )
+
+
+def qwen_edit() -> Any:
+    """A `QwenImageEditPlusPipeline`: Qwen-Image that reads pictures."""
+    from diffusers import QwenImageEditPlusPipeline
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    from generators.diffusion.families.qwen_reading import PictureReader
+
+    plain = qwen_image()
+    tokenizer = qwen_tokenizer()
+    special = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    plain.text_encoder.config.image_token_id = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    plain.text_encoder.model.config.image_token_id = plain.text_encoder.config.image_token_id
+    parts = plain.components | {"tokenizer": tokenizer}
+    return QwenImageEditPlusPipeline(**parts, processor=PictureReader(Qwen2VLImageProcessorPil(), tokenizer))
+
+
+def saved(pipeline: Any, folder: Path) -> Path:
+    """In a folder as its publisher lays it out: whoever reads it brings a processor of their own."""
+    pipeline.save_pretrained(folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    index["processor"] = ["transformers", "Qwen2VLProcessor"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
 
 
 MAKERS = {

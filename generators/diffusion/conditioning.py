@@ -39,14 +39,17 @@ def choose(asked: Sequence[Conditioning], model: Model) -> Chosen:
     used: list[Conditioning] = []
     skipped: list[Conditioning] = []
     references = 0
-    for item in (_as_seen(each, model) for each in asked):
+    for item in asked:
         need = NEEDS.get(item.kind)
         able = need is None or (need in model.capabilities and item.file is not None)
         taken = item.kind in ONLY_ONE and any(other.kind is item.kind for other in used)
         if need is Capability.REFERENCE_IMAGES:
             references += 1
             taken = references > model.max_references
-        (used if able and not taken else skipped).append(item)
+        if able and not taken:
+            used.append(_as_seen(item, model))
+        else:
+            skipped.append(item)
     return Chosen(used=tuple(used), skipped=tuple(skipped))
 
 

@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     _with_settings(commands.add_parser("migrate", help="bring the database to the newest revision"))
     doctor = commands.add_parser("doctor", help="say what is configured, what works and what is missing")
     doctor.add_argument(
-        "--live", action="store_true", help="also call every configured provider and target, once and for free"
+        "--live",
+        action="store_true",
+        help="also call every configured provider and target, once and for free",
     )
     _with_settings(doctor)
     retention = commands.add_parser(

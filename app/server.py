@@ -22,6 +22,7 @@ from executor.executor import Executor, Parts
 from executor.housekeeping import Housekeeping
 from executor.models import Models
 from executor.progress import Progress, Sources
+from executor.reconciling import Reconciling
 from executor.retention import Retention
 from executor.settings import ExecutorSettings
 from executor.stock import Stock
@@ -90,6 +91,8 @@ async def open_server(settings: Settings) -> AsyncIterator[Server]:
         retention = Retention(server.database, server.files.vault, server.files.copies, days)
         sweeping = asyncio.create_task(retention.work(), name="retention")
         stack.push_async_callback(_ended, sweeping)
+        reconciling = Reconciling(server.database, server.models)
+        stack.push_async_callback(_ended, asyncio.create_task(reconciling.work(), name="reconciling"))
         keeping = Housekeeping(server.database, settings.section(ExecutorSettings))
         stack.push_async_callback(_ended, asyncio.create_task(keeping.work(), name="housekeeping"))
         yield server

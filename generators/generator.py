@@ -107,6 +107,24 @@ class Estimates(Protocol):
         ...
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fate:
+    """How a paid call ended. `billed` in US dollars; None = what it was estimated at."""
+
+    provider_id: str
+    succeeded: bool
+    billed: Decimal | None
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A generator whose provider can be asked afterwards how a call ended."""
+
+    async def fate(self, call: KnownCall) -> Fate | None:
+        """How that call ended; None = it goes on, or cannot be known (now). Sends nothing that costs."""
+        ...
+
+
 @runtime_checkable
 class Downloads(Protocol):
     """A generator whose models can be brought onto this machine."""

@@ -7,6 +7,7 @@ Trouble into the one Failed that ends a run. Knows no wire format.
 import asyncio
 import dataclasses
 import datetime
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
@@ -14,7 +15,7 @@ from typing import Any
 
 from generators.catalog import Availability, Capability, Model, Provider
 from generators.events import AdapterMade, Event, Failed, FailureKind, ImageMade, TextMade
-from generators.generator import Known, KnownCall, Live
+from generators.generator import Fate, Known, KnownCall, Live
 from generators.hosted import held, text
 from generators.hosted.breaker import Breaker
 from generators.hosted.calls import Order, PaidCall, Reference, new_key, open_call
@@ -30,6 +31,7 @@ from generators.hosted.recraft import Recraft
 from generators.hosted.replicate import ReplicateImages, Watch
 from generators.hosted.replicate_api import ReplicateApi
 from generators.hosted.replicate_trainings import ReplicateTrainings
+from generators.hosted.replicate_wire import fate_of
 from generators.hosted.settings import HostedSettings
 from generators.spec import (
     Conditioning,
@@ -46,6 +48,7 @@ _FINAL = (ImageMade, TextMade, AdapterMade)
 # What another model must not be asked in its place: a refusal of the content, and anything that may be billed yet.
 _STAYS = frozenset({FailureKind.REJECTED_CONTENT, FailureKind.OUTCOME_UNKNOWN, FailureKind.CANCELED})
 _WEIGHTS_LIMIT = 1024**3
+_log = logging.getLogger(__name__)
 
 
 class HostedGenerator:
@@ -124,6 +127,22 @@ class HostedGenerator:
         if key is not None:
             self._watch.hear(key, provider_id)
         return self._watch.nudge(provider_id)
+
+    async def fate(self, call: KnownCall) -> Fate | None:
+        """How a call of Replicate's ended, by its id or by what a webhook told of it; the others list nothing."""
+        entry = self._catalog.get(call.model)
+        provider_id = call.provider_id or self._watch.heard(call.key)
+        if call.provider != Provider.REPLICATE.value or entry is None or provider_id is None:
+            return None
+        training = Capability.TRAINING in entry.model.capabilities
+        try:
+            state = await self._replicate.look(
+                f"/v1/{'trainings' if training else 'predictions'}/{provider_id}"
+            )
+        except Trouble as trouble:
+            _log.info("Replicate does not say how %s ended: %s", provider_id, trouble.words)
+            return None
+        return fate_of(state, training=training) if isinstance(state, dict) else None
 
     async def start(self) -> None:
         """Nothing to make ready: clients are built on first use."""

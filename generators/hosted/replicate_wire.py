@@ -7,9 +7,11 @@ carriage returns, and errors whose headers it drops.
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from generators.events import FailureKind, Json
+from generators.generator import Fate
 from generators.hosted.calls import Reference
 from generators.hosted.entry import Entry, Inputs, Sizing, ratio_of
 from generators.hosted.failures import Trouble
@@ -124,6 +126,24 @@ def ended_badly(prediction: Mapping[str, Any]) -> Trouble:
     if _REJECTED.search(words):
         return Trouble(FailureKind.REJECTED_CONTENT, words)
     return Trouble(FailureKind.PROVIDER_DOWN, words, retryable=bool(_PASSING.search(words)))
+
+
+def fate_of(call: Mapping[str, Any], *, training: bool) -> Fate | None:
+    """How a prediction or training ended and what is billed for it; None = it goes on.
+
+    Public models bill what had begun and was canceled, but neither what failed nor what never began; trainings bill
+    the time they ran.
+    """
+    status = call.get("status")
+    if status not in FINAL:
+        return None
+    ran = bool(call.get("started_at")) and status != "aborted"
+    billed = status == "succeeded" or (ran and (training or status == "canceled"))
+    return Fate(
+        provider_id=str(call.get("id")),
+        succeeded=status == "succeeded",
+        billed=None if billed else Decimal(0),
+    )
 
 
 def verified_webhook(headers: Mapping[str, str], body: bytes, secret: str) -> dict[str, Any]:

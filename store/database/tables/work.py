@@ -171,7 +171,14 @@ class ProviderCall(Table):
     """One paid call of a task, written before it is sent."""
 
     __tablename__ = "provider_calls"
-    __table_args__ = (UniqueConstraint("task_id", "key"),)
+    __table_args__ = (
+        UniqueConstraint("task_id", "key"),
+        Index(
+            "ix_provider_calls_loose",
+            "updated_at",
+            postgresql_where=text("state NOT IN ('SUCCEEDED', 'FAILED')"),
+        ),
+    )
 
     id: Mapped[Key]
     task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))

@@ -24,6 +24,15 @@ from store.queue import Claim
 
 log = structlog.get_logger(__name__)
 Vector = tuple[float, ...]
+MADE_FROM = frozenset(
+    kind.value
+    for kind in (
+        ConditioningKind.INIT_IMAGE,
+        ConditioningKind.REFERENCE_IMAGE,
+        ConditioningKind.IP_ADAPTER,
+    )
+)
+"""How a model is shown the picture that it refines; hosted ones take it as a reference."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,7 +152,12 @@ async def _compared_with(session: AsyncSession, claim: Claim) -> uuid.UUID | Non
     found: uuid.UUID | None = await session.scalar(approved)
     if found is not None:
         return found
-    for item in claim.spec.get("conditioning") or ():
-        if item.get("kind") == ConditioningKind.INIT_IMAGE.value and item.get("source_id"):
-            return uuid.UUID(item["source_id"])
-    return None
+    shown = [
+        uuid.UUID(item["source_id"])
+        for item in claim.spec.get("conditioning") or ()
+        if item.get("kind") in MADE_FROM and item.get("source_id")
+    ]
+    if not shown:
+        return None
+    pictures = set(await session.scalars(select(Variant.id).where(Variant.id.in_(shown))))
+    return next((key for key in shown if key in pictures), None)  # what is no picture of ours is an upload

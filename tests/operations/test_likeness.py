@@ -20,6 +20,10 @@ from store.database.tables import Embedding, ImageSource, Variant, VariantPurpos
 from tests import client
 from tests.client import Api, key
 from tests.operations import steps
+from tests.operations.test_generate_images_hosted import FLARE
+from tests.operations.test_upload_base_image import picture
+from tests.operations.writers import hosting
+from tests.peers.openai import KEY
 
 pytestmark = pytest.mark.asyncio
 
@@ -50,7 +54,7 @@ class Hand:
         return tuple(value / length for value in values)
 
     def encoder_for(self, model: str) -> ImageEncoder | None:
-        return self if model == "scripted" else None
+        return self if model in {"scripted", FLARE} else None
 
     async def close(self) -> None:
         self.seen.clear()
@@ -127,6 +131,37 @@ async def test_first_base_image_is_compared_with_the_draft_it_refines(measured: 
     vectors = await stored(db)
     expected = cosine(vectors[key(refined)], vectors[key(draft)])
     assert await likeness(measured, refined) == pytest.approx(expected, abs=1e-6)
+
+
+async def test_first_base_image_of_a_hosted_model_is_compared_with_the_reference_it_refines(
+    db: Database, tmp_path: Path, hand: Hand
+) -> None:
+    async with hosting(db, tmp_path, encoders=hand, openai_api_key=KEY) as (api, _, _):
+        mira = await steps.persona(api)
+        [draft] = await steps.drafts(api, mira, model="scripted")
+
+        payload = await api.do(steps.GENERATE, subjectId=mira, model=FLARE)
+        async with api.working():
+            await api.ended(payload["job"]["id"])
+
+        [refined] = [node["id"] for node in payload["job"]["variants"]["nodes"]]
+        vectors = await stored(db)
+        expected = cosine(vectors[key(refined)], vectors[key(draft)])
+        assert await likeness(api, refined) == pytest.approx(expected, abs=1e-6)
+
+
+async def test_reference_that_was_uploaded_for_a_scene_is_no_look_to_compare_with(
+    db: Database, tmp_path: Path, hand: Hand
+) -> None:
+    async with hosting(db, tmp_path, encoders=hand, openai_api_key=KEY) as (api, _, _):
+        upload = await api.upload("me.png", picture())
+        payload = await api.do(IMAGES, prompt="at sea", models=[FLARE], referenceUploadIds=[upload])
+        async with api.working():
+            await api.ended(payload["job"]["id"])
+
+        [scene] = [node["id"] for node in payload["job"]["variants"]["nodes"]]
+        assert await likeness(api, scene) is None
+        assert set(await stored(db)) == {key(scene)}
 
 
 async def test_without_an_encoder_nothing_is_measured_and_the_picture_is_made(api: Api, db: Database) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from strawberry.types import ExecutionResult
 
+from generators.encoder import Encoders
 from generators.hosted.generator import HostedGenerator
 from generators.hosted.settings import HostedSettings
 from generators.spec import FileRef
@@ -38,7 +39,7 @@ async def writing(db: Database, folder: Path, **settings: Any) -> AsyncIterator[
 
 @contextlib.asynccontextmanager
 async def hosting(
-    db: Database, folder: Path, **settings: Any
+    db: Database, folder: Path, *, encoders: Encoders | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Api, OpenAIPeer, Faults]]:
     """As `writing`; with `openai_api_key=KEY` OpenAI's pictures too, from the same peer."""
     importlib.import_module("openai")  # takes longer than the leases of these tests
@@ -64,7 +65,7 @@ async def hosting(
             ),
             open_file,
         )
-        async with client.serving(db, folder, workshop.scripted(), hosted) as api:
+        async with client.serving(db, folder, workshop.scripted(), hosted, encoders=encoders) as api:
             try:
                 yield api, peer, served.faults
             finally:

@@ -77,6 +77,7 @@ async def write_article(info: Info, asked: WriteArticleInput) -> WrittenArticle:
         writing = not reused and words.content is None
         job = await _enqueue(session, context, _Order(asked, words, post, drawing, reused, writing))
         created = {"post": post.id} | ({"job": job.id} if job is not None else {})
+        created |= {"reused": post.id} if reused else {}
         await idempotency.keep(session, context.viewer, once, **created)
     return WrittenArticle(post, job, reused)
 
@@ -244,9 +245,11 @@ def _job(context: Context, post: Post, kind: JobKind, title: str) -> Job:
 
 
 async def _replayed(session: AsyncSession, context: Context, made: dict[str, uuid.UUID]) -> WrittenArticle:
-    post = await found(session, context.viewer, Post, made["post"])
+    """The first answer again. The job knows where the article went, should its title have turned out to exist."""
     job = await found(session, context.viewer, Job, made["job"]) if "job" in made else None
-    return WrittenArticle(post, job, job is None or job.reused_post)
+    post_id = made["post"] if job is None or job.post_id is None else job.post_id
+    post = await found(session, context.viewer, Post, post_id)
+    return WrittenArticle(post, job, "reused" in made or (job is not None and job.reused_post))
 
 
 # ---------------------------------------------------------------------- what was said

@@ -337,6 +337,29 @@ async def test_replay_with_its_key_makes_nothing_new(pair: Pair) -> None:
     assert [await count(api, table) for table in (Post, Job, Task)] == [1, 1, 2]
 
 
+async def test_replay_finds_the_post_to_which_the_article_went(pair: Pair) -> None:
+    api, _ = pair
+    earlier, _ = await written(api, topic="bread")
+    await written(api, topic="loaves", idempotencyKey="k")
+
+    again = await api.do(WRITE, topic="loaves", imageCount=1, idempotencyKey="k", **QUICK)
+
+    assert again["userErrors"] == []
+    assert (again["post"]["id"], again["reused"]) == (earlier["post"]["id"], True)
+
+
+async def test_replay_of_a_given_text_says_again_that_it_was_new(api: Api) -> None:
+    given = {"title": "Bread", "content": "Bread is good.", "imageCount": 0, "idempotencyKey": "k"}
+
+    first, again = await api.do(WRITE, **given), await api.do(WRITE, **given)
+
+    assert again == first
+    assert (first["job"], first["reused"], await count(api, Post)) == (None, False, 1)
+    other = await api.do(WRITE, **{**given, "idempotencyKey": "l"})
+    replayed = await api.do(WRITE, **{**given, "idempotencyKey": "l"})
+    assert (other["reused"], replayed["reused"]) == (True, True)
+
+
 async def test_pictures_are_promised_when_the_article_is_asked_for(pair: Pair) -> None:
     api, peer = pair
     async with api.shop.db.begin() as session:

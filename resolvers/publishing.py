@@ -51,7 +51,7 @@ async def approve_post(info: Info, asked: ApprovePostInput) -> ApprovedPost:
         variant = await locked(session, context, asked.variant_id)
         await _require_candidate(session, post, variant)
         post = await posts.lock(session, post.id) or _gone()
-        running = await _at_work(session, post)
+        running = await _at_work(session, post, variant)
         if running is not None:
             return _again(post, running, variant)
         require_publishable(variant)
@@ -115,13 +115,17 @@ async def _require_candidate(session: AsyncSession, post: Post, variant: Variant
         raise Refused(UserErrorCode.INVALID_INPUT, words, ("variantId",))
 
 
-async def _at_work(session: AsyncSession, post: Post) -> Job | None:
-    """The publication of a locked post that is not over."""
-    if post.status is not PostStatus.PUBLISHING:
+async def _at_work(session: AsyncSession, post: Post, variant: Variant) -> Job | None:
+    """The publication of a locked post that is not over.
+
+    It may have shown its picture a moment ago and be about to end: whoever asks for that picture then asks for nothing
+    new, and a post that were PUBLISHING again would stay so.
+    """
+    shown = post.status is PostStatus.PUBLISHED and post.featured_image_id == variant.id
+    if post.status is not PostStatus.PUBLISHING and not shown:
         return None
-    running: Job | None = await session.scalar(
-        select(Job).where(Job.post_id == post.id, Job.kind == JobKind.PUBLICATION, Job.status.not_in(FINAL))
-    )
+    mine = Job.post_id == post.id, Job.kind == JobKind.PUBLICATION, Job.status.not_in(FINAL)
+    running: Job | None = await session.scalar(select(Job).where(*mine).order_by(Job.id.desc()).limit(1))
     return running
 
 

@@ -2,11 +2,24 @@
 
 import asyncio
 import dataclasses
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from store.database.tables import Job, JobKind, Publication, PublicationState, Variant, VariantStatus
+from executor.chores import Fenced, Write
+from executor.publishing import Publishing
+from generators.events import Failed
+from store.database.tables import (
+    Job,
+    JobKind,
+    Publication,
+    PublicationState,
+    TaskKind,
+    Variant,
+    VariantStatus,
+)
+from store.queue import Claim
 from tests.client import Api, key, refused
 from tests.operations import posts, steps
 from tests.operations.posts import APPROVE_POST
@@ -108,6 +121,32 @@ async def test_asked_twice_and_at_once_it_is_done_once(api: Api) -> None:
     async with api.shop.db.session() as session:
         jobs = (await session.scalars(select(Job.id).where(Job.kind == JobKind.PUBLICATION))).all()
     assert len(jobs) == 1
+
+
+class Impatient:
+    """Somebody who clicks again when the picture is shown and its publication has not ended yet."""
+
+    def __init__(self, api: Api, **asked: str) -> None:
+        self.api, self.asked = api, asked
+        self.payload: Any = None
+
+    async def do(self, claim: Claim, fenced: Fenced) -> Write | Failed:
+        ending = await Publishing(self.api.shop.db, self.api.shop.vault, self.api.places).do(claim, fenced)
+        self.payload = await self.api.do(APPROVE_POST, **self.asked)
+        return ending
+
+
+async def test_asked_again_while_the_publication_is_about_to_end_it_stays_published(api: Api) -> None:
+    post = await posts.post(api)
+    [candidate] = await posts.candidates(api, post)
+    again = Impatient(api, postId=post, variantId=candidate)
+
+    await posts.published(dataclasses.replace(api, chores={TaskKind.PUBLISH: again}), post, candidate)
+
+    assert again.payload["userErrors"] == []
+    assert again.payload["post"]["status"] == "PUBLISHED"
+    assert (await posts.of(api, post))["status"] == "PUBLISHED"
+    assert (await steps.actions(api)).count("post.approved") == 1
 
 
 async def test_another_picture_replaces_the_featured_one(api: Api) -> None:

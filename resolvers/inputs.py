@@ -71,6 +71,20 @@ class PersonaFilter:
     )
 
 
+class VariantOrderField(enum.Enum):
+    """What pictures can be ordered by."""
+
+    CREATED_AT = "CREATED_AT"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VariantOrder:
+    """How to order variants."""
+
+    field: VariantOrderField = given("What to order by.", default=VariantOrderField.CREATED_AT)
+    direction: Direction = given("Which way.", default=Direction.DESC)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VariantFilter:
     """Which variants; every condition that is given must hold."""

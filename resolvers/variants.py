@@ -12,7 +12,7 @@ from generators.events import FailureKind
 from generators.spec import ConditioningKind
 from resolvers.context import Info, Parent
 from resolvers.identity import Scope, Viewer
-from resolvers.inputs import VariantFilter
+from resolvers.inputs import Direction, VariantFilter, VariantOrder
 from resolvers.paging import Listing, Order
 from resolvers.visible import visible
 from store.database.tables import Adapter, File, ImageSource, Job, Subject, Variant, VariantStatus
@@ -78,9 +78,13 @@ def variants_of(viewer: Viewer, filter_by: VariantFilter | None = None) -> Selec
     return statement
 
 
-def variants(info: Info, filter_by: VariantFilter | None = None) -> Listing[Variant]:
-    """The list behind `variants`, newest first."""
-    return _newest_first(variants_of(info.context.viewer, filter_by))
+def variants(
+    info: Info, filter_by: VariantFilter | None = None, order_by: VariantOrder | None = None
+) -> Listing[Variant]:
+    """The list behind `variants`."""
+    order = order_by or VariantOrder()
+    descending = order.direction is Direction.DESC
+    return _by_age(variants_of(info.context.viewer, filter_by), descending=descending)
 
 
 def variants_of_subject(
@@ -88,7 +92,7 @@ def variants_of_subject(
 ) -> Listing[Variant]:
     """The subject's pictures, newest first."""
     statement = variants_of(info.context.viewer, filter_by).where(Variant.subject_id == subject.id)
-    return _newest_first(statement)
+    return _by_age(statement)
 
 
 def variants_of_job(job: Parent[Job], info: Info) -> Listing[Variant]:
@@ -222,8 +226,9 @@ def provenance(variant: Parent[Variant]) -> Provenance:
     )
 
 
-def _newest_first(statement: Select[Variant]) -> Listing[Variant]:
-    return Listing(statement=statement, order=Order(key=Variant.created_at, id=Variant.id, descending=True))
+def _by_age(statement: Select[Variant], *, descending: bool = True) -> Listing[Variant]:
+    order = Order(key=Variant.created_at, id=Variant.id, descending=descending)
+    return Listing(statement=statement, order=order)
 
 
 async def _file(variant: Variant, info: Info) -> File | None:

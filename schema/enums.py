@@ -4,7 +4,7 @@ from generators.catalog import Capability
 from generators.events import FailureKind
 from generators.spec import ConditioningKind, Determinism
 from resolvers.identity import Scope
-from resolvers.inputs import Direction, SubjectOrderField
+from resolvers.inputs import Direction, SubjectOrderField, VariantOrderField
 from resolvers.posts_inputs import PostOrderField
 from resolvers.refused import UserErrorCode
 from resolvers.stock import Orientation
@@ -232,6 +232,7 @@ ENUMS = (
     ),
     publish_enum(PostOrderField, {"CREATED_AT": "When it was begun."}),
     publish_enum(SubjectOrderField, {"CREATED_AT": "When it was made.", "NAME": "The name."}),
+    publish_enum(VariantOrderField, {"CREATED_AT": "When it was asked for."}),
     publish_enum(
         ThumbnailSize, {"PX_256": "At most 256 pixels a side.", "PX_512": "At most 512 pixels a side."}
     ),

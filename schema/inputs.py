@@ -25,6 +25,7 @@ INPUTS = tuple(
         inputs.SubjectOrder,
         inputs.PersonaFilter,
         inputs.VariantFilter,
+        inputs.VariantOrder,
         inputs.JobFilter,
         inputs.CreatePersonaInput,
         inputs.UpdatePersonaInput,

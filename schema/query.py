@@ -65,7 +65,11 @@ class Query(ImageQueries, PostQueries, GameQueries, ReviewQueries):
         order_by="In which order.",
     )
     variants = connection(
-        resolvers.variants.variants, Variant, "Pictures, newest first.", filter_by="Which of them."
+        resolvers.variants.variants,
+        Variant,
+        "Pictures.",
+        filter_by="Which of them.",
+        order_by="In which order; newest first when absent.",
     )
     jobs = connection(resolvers.jobs.jobs, Job, "Jobs, newest first.", filter_by="Which of them.")
     api_keys = connection(resolvers.people.api_keys, ApiKey, "Your keys, newest first.")

@@ -129,7 +129,10 @@ class Variant(Node):
         "0..1, how alike it was to the approved base image when it was made, or, while there was none, to the "
         "picture it refines: the cosine of what an image encoder makes of both. Null where it cannot be measured."
     )
-    quality: float | None = shown("0..1; null where it cannot be measured.")
+    quality: float | None = shown(
+        "0..1, the geometric mean of three scores: agreement with the prompt, sharpness, and, where somebody shall be "
+        "seen, exactly one subject. Null where it cannot be measured."
+    )
     generation_time_ms: int | None = shown("How long it took, in milliseconds.")
     cost_usd: decimal.Decimal | None = shown("What it cost, in US dollars.")
     provider_job_id: str | None = shown("The provider's own name for the call.")

@@ -12,8 +12,10 @@ from tests.operations.test_upload_base_image import UPLOAD, picture
 pytestmark = pytest.mark.asyncio
 
 VARIANTS = """
-query ($filter: VariantFilter, $first: Int) {
-  variants(filter: $filter, first: $first) { totalCount nodes { id versionNumber } }
+query ($filter: VariantFilter, $orderBy: VariantOrder, $first: Int, $after: String) {
+  variants(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+    totalCount pageInfo { endCursor } nodes { id versionNumber }
+  }
 }
 """
 EVERYTHING = """
@@ -52,6 +54,20 @@ async def test_filters_narrow_the_list(api: Api) -> None:
     assert await found(api, status=["DRAFT", "QUEUED"], subjectId=tom) == [waiting, uploaded]
     assert await found(api, source="UPLOAD") == [uploaded]
     assert await found(api, purpose="SCENE") == []
+
+
+async def test_oldest_come_first_when_that_is_asked_for(api: Api) -> None:
+    mira = await steps.persona(api)
+    first, second, third = await steps.drafts(api, mira, count=3)
+    oldest = {"field": "CREATED_AT", "direction": "ASC"}
+
+    page = (await api.run(VARIANTS, orderBy=oldest, first=2)).data["variants"]
+    rest = (await api.run(VARIANTS, orderBy=oldest, after=page["pageInfo"]["endCursor"])).data["variants"]
+
+    assert [node["id"] for node in page["nodes"] + rest["nodes"]] == [first, second, third]
+    assert await found(api) == [third, second, first]
+    newest = await api.run(VARIANTS, orderBy={"direction": "DESC"}, after=page["pageInfo"]["endCursor"])
+    assert newest.code == "BAD_USER_INPUT"
 
 
 async def test_nobody_sees_anothers_pictures_by_any_filter(api: Api) -> None:

@@ -47,7 +47,13 @@ LISTS = {
             ),
         )
     ),
-    "Query.variants": List(asked=VARIANTS),
+    "Query.variants": List(
+        asked=(
+            *VARIANTS,
+            {"orderBy": {"direction": "ASC"}},
+            {"orderBy": {"direction": "ASC"}, "filter": {"status": ["DRAFT"]}},
+        )
+    ),
     "Query.jobs": List(
         asked=(
             {},

@@ -1,37 +1,47 @@
-"""A server process that publishes and kills itself at one chosen point between two steps.
+"""A server process that approves a post, publishes it, tells of it, and kills itself at one chosen point in between.
 
-Points are counted over everything that a publication does outside of its own memory: the target's calls, each
-committed write, the removal of the copy. `die_at` 0 = never.
+Points are counted over everything that is done outside of its own memory: the approval's commit, the target's calls,
+each committed write, the removal of the copy, each message to a receiver. `die_at` 0 = never.
 """
 
 import asyncio
 import logging
 import os
 import signal
-from multiprocessing.connection import Connection
+import uuid
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection, event
 from typing_extensions import override
 
 from executor.board import Board
-from executor.chores import Fenced, Write
+from executor.chores import Chore, Fenced, Write
+from executor.delivering import Delivering
 from executor.executor import Executor, Parts
 from executor.models import Models
+from executor.progress import Progress, Sources
 from executor.publishing import Places, Publishing
 from executor.settings import ExecutorSettings
 from generators.events import Failed
+from resolvers.access import FileAccess, Signer
+from resolvers.context import Context
+from resolvers.identity import ALL, Viewer
+from schema import schema
 from store.database.sessions import Database, PoolOptions
-from store.database.tables import TaskKind
+from store.database.tables import Role, TaskKind
 from store.events import Broadcast
 from store.files.containers import MediaType
 from store.files.copies import NamedCopies
+from store.files.decoder import Decoder
 from store.files.s3 import S3Settings, S3Target
 from store.files.targets import Published
 from store.files.vault import Vault
 from store.queue import Claim
 from tests.executor.workshop import quick_looks
+from tests.operations.posts import APPROVE_POST
 
 
 class Points:
@@ -72,10 +82,10 @@ class Target(S3Target):
         return sound
 
 
-class Chore:
-    """The real chore, with a point after every committed write and before the last one."""
+class Pointed:
+    """A real chore, with a point after every committed write and before the last one."""
 
-    def __init__(self, inner: Publishing, points: Points) -> None:
+    def __init__(self, inner: Chore, points: Points) -> None:
         self._inner = inner
         self._points = points
 
@@ -89,7 +99,32 @@ class Chore:
         return ending
 
 
-async def work(ready: Connection, asked: dict[str, Any]) -> None:
+async def approve(db: Database, vault: Vault, asked: dict[str, str], points: Points) -> None:
+    """Call `approvePost` as its owner, with a point before its commit and one after its answer."""
+    viewer = Viewer(user_id=uuid.UUID(asked["owner"]), role=Role.OWNER, scopes=ALL, handle="owner")
+    decoder, models = Decoder(), Models([])
+    files = FileAccess(vault=vault, decoder=decoder, signer=Signer(b"s" * 32))
+    progress = Progress(
+        Sources(db=db, broadcast=Broadcast(), board=Board(), models=models), ExecutorSettings()
+    )
+    context = Context(db=db, viewer=viewer, models=models, progress=progress, files=files, publish_to="s3")
+    engine = db.engine.sync_engine
+
+    def before_commit(_connection: Connection) -> None:
+        points.passed("before the approval's commit")
+
+    event.listen(engine, "commit", before_commit)
+    given = {"input": {"postId": asked["post"], "variantId": asked["variant"]}}
+    result = await schema.execute(APPROVE_POST, given, context_value=context)
+    event.remove(engine, "commit", before_commit)
+    await decoder.aclose()
+    assert result.errors is None, result.errors
+    assert result.data is not None
+    assert result.data["approvePost"]["userErrors"] == []
+    points.passed("after the approval")
+
+
+async def work(ready: Pipe, asked: dict[str, Any]) -> None:
     """Work until told to stop."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -100,6 +135,8 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
     points, vault = Points(asked["die_at"], folder / "points"), Vault(folder / "files")
     target = Target(S3Settings(**asked["s3"]), points)
     places = Places(targets={"s3": target}, publish_to="s3", copies=NamedCopies(None, folder / "previews"))
+    settings = ExecutorSettings(**asked["settings"])
+    await approve(db, vault, asked["approve"], points)
     executor = Executor(
         Parts(
             db=db,
@@ -109,9 +146,12 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
             board=Board(),
             render=quick_looks,
             places=places,
-            chores={TaskKind.PUBLISH: Chore(Publishing(db, vault, places), points)},
+            chores={
+                TaskKind.PUBLISH: Pointed(Publishing(db, vault, places), points),
+                TaskKind.DELIVER: Pointed(Delivering(db, settings), points),
+            },
         ),
-        ExecutorSettings(**asked["settings"]),
+        settings,
     )
     await executor.start(exclusive=True)
     ready.send("ready")
@@ -120,7 +160,7 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
     await db.close()
 
 
-def main(ready: Connection, asked: dict[str, Any]) -> None:
+def main(ready: Pipe, asked: dict[str, Any]) -> None:
     """What the process runs."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asyncio.run(work(ready, asked))

@@ -1,4 +1,4 @@
-"""A server that is killed between any two steps of publishing: one object, one publication, one webhook id."""
+"""A server killed between any two steps of approve → upload → publish → webhook: one object, one publication, one id."""
 
 import contextlib
 import dataclasses
@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from store import posts, publications
+from schema.ids import encode
 from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import (
+    AuditEntry,
+    DeliveryState,
     ImageSource,
     Job,
+    JobKind,
     JobStatus,
     Post,
     PostStatus,
@@ -34,46 +37,69 @@ from store.pictures import keep_picture, store_bytes
 from tests.executor import workshop as at
 from tests.kills import publisher, victims
 from tests.peers.pictures import picture
+from tests.peers.receiver import Receiver
 from tests.peers.s3 import BUCKET, KEY_ID, REGION, SECRET, S3Peer
-from tests.peers.serving import Served, serving
+from tests.peers.serving import serving
 
 pytestmark = pytest.mark.asyncio
 POINTS = [
+    "before the approval's commit",
+    "after the approval",
     "before upload",
     "after upload",
     "after a commit",
     "after verify",
     "after a commit",
     "before the end",
+    *("after a commit", "before the end") * 2,  # one message, then the other
 ]
+EVENTS = ["post.published", "variant.published"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Bucket:
-    """An S3 service and its one bucket."""
+class Outside:
+    """An S3 service with its one bucket, and somebody who is told by webhooks."""
 
-    peer: S3Peer
-    served: Served
+    bucket: S3Peer
+    bucket_url: str
+    receiver: Receiver
+    receiver_url: str
 
 
 @pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    peer = S3Peer(time.time)
-    with serving(peer.app) as served:
-        yield Bucket(peer, served)
+def outside() -> Iterator[Outside]:
+    bucket, receiver = S3Peer(time.time), Receiver()
+    with serving(bucket.app) as stored, serving(receiver.app) as told:
+        yield Outside(bucket, stored.url, receiver, f"{told.url}/hooks")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A post with a candidate, and the candidate's copy for people."""
+
+    post: Post
+    variant: Variant
+    copy: Path
 
 
 @contextlib.asynccontextmanager
-async def worker(url: str, folder: Path, served: Served, die_at: int) -> AsyncIterator[victims.Victim]:
-    """A server that publishes to the peer."""
+async def worker(
+    url: str, folder: Path, outside: Outside, choice: Choice, die_at: int
+) -> AsyncIterator[victims.Victim]:
+    """A server whose owner approves the choice, as often as it is started; it publishes to the peer."""
     asked: dict[str, Any] = {
         "database_url": url,
         "folder": str(folder),
         "die_at": die_at,
-        "settings": victims.QUICK,
+        "settings": {**victims.QUICK, "io_capacity": 1, "webhook_allow_private": True},
+        "approve": {
+            "owner": str(choice.post.owner_id),
+            "post": encode("Post", choice.post.id),
+            "variant": encode("Variant", choice.variant.id),
+        },
         "s3": {
             "s3_bucket": BUCKET,
-            "s3_endpoint": served.url,
+            "s3_endpoint": outside.bucket_url,
             "s3_region": REGION,
             "s3_access_key_id": KEY_ID,
             "s3_secret_access_key": SECRET,
@@ -92,8 +118,8 @@ async def worker(url: str, folder: Path, served: Served, die_at: int) -> AsyncIt
         ours.close()
 
 
-async def approved(db: Database, folder: Path) -> tuple[Post, Variant, Job, Path]:
-    """A post whose picture was approved a moment ago, with its copy for people."""
+async def choice_of(db: Database, folder: Path, receiver_url: str) -> Choice:
+    """A post that waits for approval, and an owner who wants to be told."""
     vault = Vault(folder / "files")
     owner = await at.add_user(db)
     data = picture(40, 30)
@@ -102,9 +128,9 @@ async def approved(db: Database, folder: Path) -> tuple[Post, Variant, Job, Path
         session.add(
             WebhookEndpoint(
                 owner_id=owner,
-                url="https://example.com/",
-                secret="whsec_x",
-                events=["variant.published", "post.published"],
+                url=receiver_url,
+                secret="whsec_" + "QUJD" * 8,
+                events=EVENTS,
             )
         )
         file = await keep_picture(session, owner, kept)
@@ -118,7 +144,7 @@ async def approved(db: Database, folder: Path) -> tuple[Post, Variant, Job, Path
             file_id=file.id,
             purpose=VariantPurpose.POST_IMAGE,
             version_number=1,
-            status=VariantStatus.APPROVED,
+            status=VariantStatus.DRAFT,
             source=ImageSource.LOCAL,
             model_key="scripted",
             finished_at=func.clock(),
@@ -126,57 +152,68 @@ async def approved(db: Database, folder: Path) -> tuple[Post, Variant, Job, Path
         session.add(variant)
         await session.flush()
         await session.refresh(variant)
-        job, _ = await publications.publish(
-            session, publications.Order(variant=variant, target="s3", post=post)
-        )
-        posts.advance(post, posts.PostMove.APPROVED)
     copy = folder / "previews" / traceable_name(variant, "image/png")
     copy.parent.mkdir()
     copy.write_bytes(data)
-    return post, variant, job, copy
+    return Choice(post, variant, copy)
+
+
+async def delivered(db: Database) -> None:
+    """Wait until the post is published and everybody who wants to know was told."""
+
+    async def told() -> bool:
+        taken = select(func.count()).where(WebhookDelivery.state == DeliveryState.DELIVERED)
+        async with db.session() as session:
+            return await session.scalar(taken) == len(EVENTS)
+
+    await victims.until(told, timeout=60)
+    await victims.all_final(db, timeout=60)
 
 
 async def test_publication_passes_these_points(
-    db: Database, database_url: str, tmp_path: Path, bucket: Bucket
+    db: Database, database_url: str, tmp_path: Path, outside: Outside
 ) -> None:
-    await approved(db, tmp_path)
+    choice = await choice_of(db, tmp_path, outside.receiver_url)
 
-    async with worker(database_url, tmp_path, bucket.served, 0) as whole:
-        await victims.all_final(db, timeout=30)
+    async with worker(database_url, tmp_path, outside, choice, 0) as whole:
+        await delivered(db)
         assert await whole.stop() == 0
 
     assert (tmp_path / "points").read_text().splitlines() == POINTS
 
 
 @pytest.mark.parametrize("die_at", range(1, len(POINTS) + 1))
-async def test_killed_there_it_is_still_published_exactly_once(
-    database_url: str, db: Database, tmp_path: Path, bucket: Bucket, die_at: int
+async def test_killed_there_it_is_still_published_and_told_exactly_once(
+    database_url: str, db: Database, tmp_path: Path, outside: Outside, die_at: int
 ) -> None:
-    served, peer = bucket.served, bucket.peer
-    post, variant, job, copy = await approved(db, tmp_path)
+    choice = await choice_of(db, tmp_path, outside.receiver_url)
 
-    async with worker(database_url, tmp_path, served, die_at) as doomed:
+    async with worker(database_url, tmp_path, outside, choice, die_at) as doomed:
         assert await doomed.ended() == -9
-    async with worker(database_url, tmp_path, served, 0) as heir:
-        await victims.all_final(db, timeout=30)
+    async with worker(database_url, tmp_path, outside, choice, 0) as heir:
+        await delivered(db)
         assert await heir.stop() == 0
 
-    assert len(peer.objects) == 1
-    assert peer.writes == list(peer.objects)
+    assert len(outside.bucket.objects) == 1
+    assert outside.bucket.writes == list(outside.bucket.objects)
     async with db.session() as session:
         [publication] = (await session.scalars(select(Publication))).all()
-        assert publication.state is PublicationState.PUBLISHED
-        assert publication.url == f"{served.url}/{BUCKET}/{publication.key}.png"
-        ended = await session.get_one(Job, job.id)
-        shown = await session.get_one(Post, post.id)
-        public = await session.get_one(Variant, variant.id)
-        told = (await session.scalars(select(WebhookDelivery.event).order_by(WebhookDelivery.event))).all()
-    assert ended.status is JobStatus.SUCCEEDED
-    assert (shown.status, shown.featured_image_id, shown.featured_image_url) == (
+        [job] = (await session.scalars(select(Job).where(Job.kind == JobKind.PUBLICATION))).all()
+        post = await session.get_one(Post, choice.post.id)
+        variant = await session.get_one(Variant, choice.variant.id)
+        messages = (await session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.event))).all()
+        actions = (await session.scalars(select(AuditEntry.action).order_by(AuditEntry.id))).all()
+    assert publication.state is PublicationState.PUBLISHED
+    assert publication.url == f"{outside.bucket_url}/{BUCKET}/{publication.key}.png"
+    assert job.status is JobStatus.SUCCEEDED
+    assert (post.status, post.featured_image_id, post.featured_image_url) == (
         PostStatus.PUBLISHED,
         variant.id,
         publication.url,
     )
-    assert (public.status, public.cdn_url) == (VariantStatus.PUBLISHED, publication.url)
-    assert told == ["post.published", "variant.published"]
-    assert not copy.exists()
+    assert (variant.status, variant.cdn_url) == (VariantStatus.PUBLISHED, publication.url)
+    assert sorted(actions) == ["post.approved", "variant.published"]
+    assert [message.event for message in messages] == EVENTS
+    came = {(message.type, message.id) for message in outside.receiver.came}
+    assert came == {(message.event, str(message.id)) for message in messages}
+    assert not choice.copy.exists()

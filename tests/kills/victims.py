@@ -26,7 +26,7 @@ CLIENTS = [
     "google.genai.types",
     "replicate.client",
 ]
-FORKS.set_forkserver_preload(["tests.kills.worker", *CLIENTS])
+FORKS.set_forkserver_preload(["tests.kills.worker", "tests.kills.publisher", *CLIENTS])
 QUICK = {
     "lease_seconds": 1.0,
     "heartbeat_seconds": 0.3,

@@ -139,7 +139,7 @@ class Api:
             judge=shop.judge,
             encoders=shop.encoders,
         )
-        executor = Executor(parts, ExecutorSettings(**workshop.QUICK))
+        executor = Executor(parts, ExecutorSettings(**{**workshop.QUICK, "lease_seconds": 30.0}))
         async with workshop.started(dataclasses.replace(shop, executor=executor)):
             yield
 

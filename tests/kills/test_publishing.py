@@ -53,6 +53,11 @@ POINTS = [
     "before the end",
     *("after a commit", "before the end") * 2,  # one message, then the other
 ]
+ONE_BY_ONE = {
+    "io_capacity": 1,
+    "lease_seconds": 30.0,
+    "webhook_allow_private": True,
+}  # the points, in one order
 EVENTS = ["post.published", "variant.published"]
 
 
@@ -91,7 +96,7 @@ async def worker(
         "database_url": url,
         "folder": str(folder),
         "die_at": die_at,
-        "settings": {**victims.QUICK, "io_capacity": 1, "webhook_allow_private": True},
+        "settings": {**victims.QUICK, **ONE_BY_ONE},
         "approve": {
             "owner": str(choice.post.owner_id),
             "post": encode("Post", choice.post.id),

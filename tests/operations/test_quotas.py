@@ -2,15 +2,20 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from store.database.sessions import Database
 from store.database.tables import Job, LedgerEntry, Task, Usage, Variant
 from tests.client import Api, refused
 from tests.operations import steps
 from tests.operations.test_generate_images import GENERATE, QUICK, finished
+from tests.operations.test_generate_images_hosted import FLARE
+from tests.operations.writers import hosting
+from tests.peers.openai import KEY
 
 pytestmark = pytest.mark.asyncio
 USAGE = """
@@ -90,15 +95,23 @@ async def test_paid_picture_is_billed_as_the_provider_did(api: Api) -> None:
     assert (found["spentThisMonthUsd"], found["heldUsd"], found["imagesToday"]) == ("0.04", "0", 1)
 
 
-async def test_200_parallel_calls_against_room_for_37_accept_exactly_37(api: Api) -> None:
-    await steps.limit(api, daily_images=37)
-    answers = await asyncio.gather(*(api.do(GENERATE, prompt="x", **QUICK) for _ in range(200)))
-    refusals = [refused(each)[0] for each in answers if each["userErrors"]]
-    assert refusals == ["QUOTA_EXCEEDED"] * 163
-    assert await rows(api, Job, Variant, Task, LedgerEntry) == [37] * 4
-    async with api.shop.db.session() as session:
-        [kept] = (await session.scalars(select(Usage))).all()
-    assert (kept.held_images, kept.images, list(kept.days.values())) == (37, 0, [37])
+async def test_200_parallel_calls_against_a_budget_for_37_accept_exactly_37(
+    db: Database, tmp_path: Path
+) -> None:
+    async with hosting(db, tmp_path, openai_api_key=KEY) as (api, peer, _):
+        given = {"prompt": "a fox", "models": [FLARE]}
+        price = Decimal((await api.run(ESTIMATE, input=given)).data["estimateCost"]["costUsd"])
+        await steps.limit(api, monthly_budget_usd=37 * price)
+
+        answers = await asyncio.gather(*(api.do(GENERATE, **given) for _ in range(200)))
+
+        refusals = [refused(each)[0] for each in answers if each["userErrors"]]
+        assert refusals == ["BUDGET_EXCEEDED"] * 163
+        assert await rows(api, Job, Variant, Task, LedgerEntry) == [37] * 4
+        async with db.session() as session:
+            [kept] = (await session.scalars(select(Usage))).all()
+        assert (kept.held_usd, kept.spent_usd, kept.held_images) == (37 * price, Decimal(0), 37)
+        assert peer.seen == []
 
 
 async def test_usage_is_its_owners_alone(api: Api) -> None:

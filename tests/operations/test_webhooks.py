@@ -1,4 +1,4 @@
-"""createWebhook, deleteWebhook, resendWebhookDelivery, and what is delivered"""
+"""query webhooks; mutations createWebhook, deleteWebhook, resendWebhookDelivery; and what is delivered"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""mutation writeArticle"""
+"""mutations writeArticle and regeneratePostImages"""
 
 import asyncio
 import json

@@ -205,9 +205,12 @@ async def test_released_pictures_can_be_asked_for_again(works: Clockwork) -> Non
     assert (await standing(works.db, ann))[0] == 3
 
 
-async def test_200_parallel_promises_against_room_for_37_accept_exactly_37(db: Database) -> None:
+@pytest.mark.parametrize("limits", [{"monthly_budget_usd": Decimal("1.48")}, {"daily_images": 37}])
+async def test_200_parallel_promises_against_room_for_37_accept_exactly_37(
+    db: Database, limits: dict[str, Any]
+) -> None:
     ann = await at.add_user(db)
-    await limit(db, ann, monthly_budget_usd=Decimal("1.48"))
+    await limit(db, ann, **limits)
 
     async def ask() -> bool:
         try:

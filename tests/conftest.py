@@ -28,7 +28,7 @@ os.environ |= {
 import pytest  # noqa: E402 - libraries read the environment when they are imported
 import pytest_asyncio  # noqa: E402
 
-from store.database.sessions import Database  # noqa: E402
+from store.database.sessions import Database, PoolOptions  # noqa: E402
 from tests.postgres import Cluster, Copies  # noqa: E402
 
 CLUSTER = pytest.StashKey[Cluster]()
@@ -78,6 +78,6 @@ def database_url(databases: Copies) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def db(database_url: str) -> AsyncIterator[Database]:
     """A `Database` on `database_url`, closed after the test."""
-    database = Database(database_url)
+    database = Database(database_url, PoolOptions(wait_s=120.0))  # 200 at once on a slow machine
     yield database
     await database.close()

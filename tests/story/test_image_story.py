@@ -131,6 +131,7 @@ async def published_at_once(account: Account) -> None:
     assert account.fetch(picture["cdnUrl"]) == "image/png"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.asyncio
 async def test_pictures_are_asked_for_compared_decided_on_published_and_limited(account: Account) -> None:
     persona = await approved(account)

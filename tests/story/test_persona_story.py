@@ -81,6 +81,7 @@ async def drawn_and_judged(telling: Telling) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.asyncio
 async def test_persona_is_drawn_chosen_and_locked_and_many_approve_themselves(telling: Telling) -> None:
     await approved_by_hand(telling)

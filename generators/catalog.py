@@ -61,7 +61,7 @@ class Model:
     """One catalog row.
 
     `sizes` are those offered; the first is the native one. `free_size` = any multiple of `size_multiple` up to
-    `max_side`. `default_steps` 0 = the model has no steps. `price` in US dollars a picture, None = free or by usage.
+    `max_side`. `default_steps` 0 = the model has no steps, else it takes 1 to `max_steps`. `price` in US dollars a picture, None = free or by usage.
     `max_prompt` in characters; `max_references` and `max_count` per request. `reference_adapter` = references are seen
     through an adapter beside the model (IP-Adapter), so they have a weight. `retired_on` with `successor` = only
     a name to answer for. `qualities` from the cheapest to the best; empty = the model knows no tiers.
@@ -77,6 +77,7 @@ class Model:
     size_multiple: int = 8
     max_side: int = 2048
     default_steps: int = 0
+    max_steps: int = 1000
     default_guidance: float | None = None
     version: str | None = None
     licence: str | None = None

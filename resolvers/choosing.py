@@ -174,10 +174,13 @@ def _free_side(model: Model, name: str, side: int) -> None:
 def steps_for(model: Model, steps: int | None, usual: int) -> int:
     """The steps asked for, `usual` when absent; 1 for a model that has none."""
     if steps is None:
-        return usual if model.default_steps else 1
+        return min(usual, model.max_steps) if model.default_steps else 1
     within("steps", steps, 1, MOST_STEPS)
     if not model.default_steps:
         raise Refused(UserErrorCode.NOT_SUPPORTED, f"{model.name} has no steps to choose.", ("steps",))
+    if steps > model.max_steps:
+        words = f"{model.name} takes 1 to {model.max_steps} steps; got {steps}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("steps",))
     return steps
 
 

@@ -157,7 +157,9 @@ def settings(model: Model, wish: Wish, preset: Preset | None, seeds: tuple[int |
         size = choosing.size_for(model, wish.width, wish.height)
     else:
         size = fitted(model, Size(width=hoped["width"], height=hoped.get("height", hoped["width"])))
-    steps = wish.steps if wish.steps is not None or not model.default_steps else hoped.get("steps")
+    steps = wish.steps
+    if steps is None and model.default_steps and "steps" in hoped:
+        steps = min(hoped["steps"], model.max_steps)
     guides = model.default_guidance is not None
     guidance = wish.guidance if wish.guidance is not None or not guides else hoped.get("guidance")
     quality = hoped.get("quality")

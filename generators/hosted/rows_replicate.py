@@ -59,6 +59,7 @@ class _Row:
             size_multiple=self.multiple,
             max_side=self.max_side,
             default_steps=self.steps,
+            max_steps=self.inputs.max_steps,
             default_guidance=self.guidance,
             price=Decimal(self.price),
             max_prompt=self.prompt,

@@ -204,6 +204,16 @@ async def test_retired_model_is_refused_naming_its_successor(world: World, model
     assert refused(payload) == ("MODEL_UNAVAILABLE", words, ["model"])
 
 
+async def test_more_steps_than_a_model_takes_are_refused_naming_how_many_it_does(world: World) -> None:
+    persona = (await world.api.do(CREATE, name="Mira", appearance=APPEARANCE))["persona"]["id"]
+    payload = await world.api.do(GENERATE, subjectId=persona, model="flux-schnell", steps=50)
+    assert refused(payload) == ("INVALID_INPUT", "FLUX.1 schnell takes 1 to 4 steps; got 50.", ["steps"])
+    job = await world.base_image("flux-schnell")
+    [variant] = job["variants"]["nodes"]
+    [prediction] = world.peers["replicate"].predictions.values()
+    assert variant["parameters"]["steps"] == prediction["input"]["num_inference_steps"] == 4
+
+
 @pytest.mark.parametrize("provider", ["replicate", "recraft"])
 async def test_links_die_within_a_day_and_ours_live(world: World, provider: str) -> None:
     if provider == "recraft":

@@ -58,6 +58,10 @@ def _models(parser: argparse.ArgumentParser) -> None:
     pull = actions.add_parser("pull", help="download a checkpoint")
     pull.add_argument("key", help="its key in the list, such as sdxl-base")
     _with_settings(pull)
+    style = actions.add_parser("style", help="make a style of pictures at Recraft, for 0.04 dollars")
+    style.add_argument("style", help="what it begins from, such as digital_illustration")
+    style.add_argument("files", nargs="+", help="one to five pictures")
+    _with_settings(style)
     _with_settings(parser)
 
 

@@ -1,9 +1,10 @@
-"""`python -m app models [list]` and `models pull KEY`."""
+"""`python -m app models [list]`, `models pull KEY` and `models style STYLE FILE…`."""
 
 import argparse
 import asyncio
 import sys
 
+from app.commands import styles
 from app.commands.failures import plainly
 from app.server import generators
 from app.settings import Settings
@@ -19,7 +20,9 @@ MIB = 2**20
 
 @plainly
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    """List models, or download one."""
+    """List models, download one, or make a style of one."""
+    if arguments.action == "style":
+        return styles.make(settings, arguments.style, arguments.files)
     if arguments.action == "pull":
         return asyncio.run(_pull(settings.section(DiffusionSettings), arguments.key))
     return _list(settings)

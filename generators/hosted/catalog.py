@@ -15,6 +15,7 @@ from generators.hosted.rows_others import ROWS as OTHER_ROWS
 from generators.hosted.rows_replicate import ROWS as REPLICATE_ROWS
 from generators.hosted.rows_replicate import own_entry
 from generators.hosted.settings import HostedSettings
+from generators.hosted.styles import styled
 from generators.spec import ConditioningKind, ImageSpec
 
 ROWS: tuple[Entry, ...] = (*OPENAI_ROWS, *REPLICATE_ROWS, *OTHER_ROWS)
@@ -49,11 +50,18 @@ class HostedCatalog:
         return iter(self._entries.values())
 
     def get(self, key: str) -> Entry | None:
-        """The row of that key; `replicate:owner/name:version` names any model that Replicate serves."""
+        """The row of that key.
+
+        `replicate:owner/name:version` names any model that Replicate serves, `recraft-v3:<style>` a style of Recraft's.
+        """
         if key.startswith(_OWN):
             entry = own_entry(key.removeprefix(_OWN))
             return dataclasses.replace(entry, model=dataclasses.replace(entry.model, key=key))
-        return self._entries.get(key)
+        found = self._entries.get(key)
+        base, _, style = key.partition(":")
+        if found is not None or not style or base not in self._entries:
+            return found
+        return styled(self._entries[base], style)
 
     def text_key(self) -> str | None:
         """The model that writes texts, None where nothing is configured."""

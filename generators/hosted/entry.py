@@ -100,7 +100,7 @@ class Entry:
     `wire` is the provider's own name for it ("{quality}" in it is replaced by the quality asked for).
     `ratios` = it takes aspect ratios, not pixels. Bounds for free sizes: `min_side` pixels, `max_ratio` long to
     short side, `max_pixels`. `masks` = an edit may be limited to a part. `alternate` = the same model through
-    another provider, used where only that one's key is set.
+    another provider, used where only that one's key is set. `style` is one of Recraft's (see styles.py).
     """
 
     model: Model
@@ -113,6 +113,7 @@ class Entry:
     masks: bool = False
     inputs: Inputs | None = None
     alternate: "Entry | None" = None
+    style: str = ""
 
     @property
     def provider(self) -> Provider:

@@ -23,6 +23,7 @@ from generators.hosted.http import Fetcher
 from generators.hosted.openai import compatible_client, data_url, openai_trouble
 from generators.hosted.picture import NotAPicture, Picture, examine
 from generators.hosted.settings import HostedSettings
+from generators.hosted.styles import fields
 from generators.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Recraft(Synchronous):
         """POST; the answer holds the picture."""
         live.report(Stepped(phase=Phase.WAITING_FOR_PROVIDER))
         spec = order.spec
-        extra: dict[str, Any] = {"random_seed": spec.seed % _SEED_LIMIT}
+        extra: dict[str, Any] = {"random_seed": spec.seed % _SEED_LIMIT, **fields(order.entry.style)}
         if spec.negative_prompt:
             extra["negative_prompt"] = spec.negative_prompt
         common: dict[str, Any] = {

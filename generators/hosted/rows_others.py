@@ -45,6 +45,7 @@ class _Recraft:
     ratios: tuple[str, ...] = ()
     prompt: int = 10_000
     negative: bool = False
+    note: str | None = None
 
     def entry(self) -> Entry:
         can = {_TEXT, Capability.IMAGE_TO_IMAGE, Capability.SEED}
@@ -60,6 +61,7 @@ class _Recraft:
             max_prompt=self.prompt,
             max_references=1,
             max_count=6,
+            note=self.note,
         )
         price = Price(picture=Decimal(self.price))
         alternate = _ALTERNATES.get(self.key)
@@ -73,7 +75,8 @@ _RECRAFT = (
     _Recraft(key="recraft-v4", name="Recraft V4", wire="recraftv4", price="0.04"),
     _Recraft(key="recraft-v4-pro", name="Recraft V4 Pro", wire="recraftv4_pro", price="0.25", sizes=_V4_PRO, ratios=_V4_RATIOS),
     _Recraft(
-        key="recraft-v3", name="Recraft V3", wire="recraftv3", price="0.04", sizes=_V3, prompt=1000, negative=True
+        key="recraft-v3", name="Recraft V3", wire="recraftv3", price="0.04", sizes=_V3, prompt=1000, negative=True,
+        note="Takes a style: recraft-v3:realistic_image, recraft-v3:digital_illustration/<substyle>, recraft-v3:<id>.",
     ),
 )  # fmt: skip
 

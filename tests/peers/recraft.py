@@ -13,7 +13,19 @@ from tests.peers.pictures import picture
 
 TOKEN = "recraft-token-0123456789"
 _MODELS = {"recraftv4_1", "recraftv4_1_flash", "recraftv4_1_pro", "recraftv4", "recraftv4_pro", "recraftv3"}
-_COMMON = {"model", "prompt", "n", "response_format", "random_seed", "negative_prompt", "style_id"}
+_COMMON = {
+    "model",
+    "prompt",
+    "n",
+    "response_format",
+    "random_seed",
+    "negative_prompt",
+    "style",
+    "substyle",
+    "style_id",
+}
+_STYLES = {"any", "realistic_image", "digital_illustration", "vector_illustration", "icon", "logo_raster"}
+STYLE_ID = "0b6f1c4e-6c2d-4f0a-9a53-3f1f6c0f7a11"
 _V3_SIZES = {"1024x1024", "2048x1024", "1820x1024", "1365x1024"}
 _RATIOS = {"1:1", "16:9", "2048x2048"}
 _V4_SIZES = {"1024x1024", "1536x768", "1344x768"}
@@ -74,12 +86,24 @@ class RecraftPeer:
             return _error(400, "invalid_request", f"unknown model or field in {sorted(body)}")
         if "negative_prompt" in body and body["model"] != "recraftv3":
             return _error(400, "invalid_request", "negative_prompt works with V3 only")
+        if (fault := self._style_fault(body)) is not None:
+            return _error(400, "invalid_style", fault)
         how = self.behave[0] if self.behave else ""
         refusals = {
             "moderated": _error(400, "prompt_moderation", "The prompt did not pass moderation."),
             "poor": _error(400, "not_enough_credits", "Your API units balance is too low."),
         }
         return refusals.get(how)
+
+    def _style_fault(self, body: dict[str, Any]) -> str | None:
+        named = {"style", "substyle", "style_id"} & set(body)
+        if not named:
+            return None
+        if body["model"] != "recraftv3" or ("style_id" in body and len(named) > 1):
+            return "a style is for V3, and either named or an id"
+        if "style_id" in body:
+            return None if body["style_id"] == STYLE_ID and self.styles else "no such style"
+        return None if body.get("style") in _STYLES else "unknown style"
 
     def _answer(self, body: dict[str, Any]) -> Response:
         self.bills.append(body)
@@ -99,4 +123,4 @@ class RecraftPeer:
         if not files or files != [f"file{at}" for at in range(1, len(files) + 1)] or not style:
             return _error(400, "invalid_request", "style and file1 to file5 are expected")
         self.styles.append(files)
-        return JSONResponse({"id": "style-1", "style": style, "credits": 40})
+        return JSONResponse({"id": STYLE_ID, "style": style, "credits": 40})

@@ -96,6 +96,12 @@ def test_recraft_goes_through_replicate_where_only_that_token_is_set() -> None:
     assert _entry("recraft-v3", replicate_api_token="r", recraft_api_token="x").provider is Provider.RECRAFT
 
 
+def test_style_of_recraft_goes_through_replicate_where_that_knows_it() -> None:
+    named = _entry("recraft-v3:realistic_image", replicate_api_token="r")
+    assert (named.provider, named.inputs.fixed["style"]) == (Provider.REPLICATE, "realistic_image")
+    assert _entry("recraft-v3:0b6f1c4e-6c2d-4f0a-9a53-3f1f6c0f7a11", replicate_api_token="r") is None
+
+
 def test_operators_own_models_and_trained_versions_are_rows_too() -> None:
     entry = _entry("me/lora:abc", replicate_models=("me/lora:abc",))
     assert (entry.wire, entry.provider) == ("me/lora:abc", Provider.REPLICATE)

@@ -11,7 +11,7 @@ from generators.events import CallEnded, FailureKind
 from generators.spec import ConditioningKind
 from tests.peers.clock import VirtualTime
 from tests.peers.pictures import picture
-from tests.peers.recraft import TOKEN, RecraftPeer
+from tests.peers.recraft import STYLE_ID, TOKEN, RecraftPeer
 from tests.peers.runs import Bench, kinds, known_call, reference, spec
 from tests.peers.serving import HTML, Served, serving
 
@@ -139,9 +139,36 @@ async def test_html_instead_of_json_is_unknown(bench: Bench, served: Served) -> 
     assert kinds(await bench.run(spec("recraft-v4"))) == ["CallIntended", "CallUnknown", "Failed"]
 
 
+@pytest.mark.parametrize(
+    ("style", "sent"),
+    [
+        ("digital_illustration", {"style": "digital_illustration"}),
+        ("realistic_image/natural_light", {"style": "realistic_image", "substyle": "natural_light"}),
+        (STYLE_ID, {"style_id": STYLE_ID}),
+    ],
+)
+async def test_style_is_part_of_the_models_key(
+    bench: Bench, peer: RecraftPeer, style: str, sent: dict[str, str]
+) -> None:
+    await bench.generator.recraft.make_style("digital_illustration", [(picture(), "image/png")])
+    events = await bench.run(spec(f"recraft-v3:{style}"))
+    assert kinds(events) == MADE
+    assert {name: value for name, value in peer.bills[0].items() if "style" in name} == sent
+    assert events[-1].facts.model == f"recraft-v3:{style}"
+
+
+@pytest.mark.parametrize(
+    "key", ["recraft-v3:watercolour", "recraft-v3:", "recraft-v4:any", "recraft-v3:any/A B"]
+)
+async def test_what_is_no_style_is_no_model(bench: Bench, served: Served, key: str) -> None:
+    assert bench.generator.find(key) is None
+    assert kinds(await bench.run(spec(key))) == ["Failed"]
+    assert served.faults.requests == []
+
+
 async def test_style_is_made_of_one_to_five_pictures(bench: Bench, peer: RecraftPeer) -> None:
     files = [(picture(), "image/png")] * 3
-    assert await bench.generator.recraft.make_style("digital_illustration", files) == "style-1"
+    assert await bench.generator.recraft.make_style("digital_illustration", files) == STYLE_ID
     assert peer.styles == [["file1", "file2", "file3"]]
     with pytest.raises(ValueError, match="1 to 5"):
         await bench.generator.recraft.make_style("icon", [])

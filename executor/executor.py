@@ -98,7 +98,7 @@ class Executor:
                     measuring=Measuring(parts.db, parts.vault, parts.encoders),
                 )
             ),
-            trained=Trained(parts.vault, parts.models, parts.render),
+            trained=Trained(parts.vault, parts.models, parts.render, parts.guard),
             max_tries=settings.max_tries,
             randomness=parts.randomness,
             guard=parts.guard,

@@ -21,7 +21,7 @@ from executor.content.guard import Guard, spoken
 from executor.finishing import Finisher, Ready
 from executor.patience import persistently
 from executor.rewriting import EndOfText
-from executor.training import Trained
+from executor.training import Sample, Trained
 from generators.events import (
     AdapterMade,
     CallAccepted,
@@ -42,7 +42,7 @@ from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import CallState, JobKind, ProviderCall, Task, Variant
 from store.files.vault import Vault
-from store.pictures import BytesGone, Picture
+from store.pictures import BytesGone
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
@@ -176,7 +176,7 @@ class Recorder:
         found = self._tools.guard.refuses(spoken(self._text))
         if found is not None:
             words = f"The text model's words are not kept: {found.sentence}"
-            await self._fail(Failed(kind=FailureKind.REJECTED_CONTENT, words=words))
+            await self._fail(Failed(kind=FailureKind.REJECTED_CONTENT, words=words), forget_text=True)
             return
 
         async def write(session: AsyncSession, held: Held) -> None:
@@ -203,10 +203,10 @@ class Recorder:
     async def _keep_sample(self, event: SampleMade) -> None:
         trained, kept = self._tools.trained, False
         while not kept:
-            picture = await trained.prepare(event, self._claim)
+            sample = await trained.prepare(event, self._claim)
 
-            async def keep(session: AsyncSession, held: Held, picture: Picture = picture) -> None:
-                await trained.keep_sample(session, held, event, picture)
+            async def keep(session: AsyncSession, held: Held, sample: Sample = sample) -> None:
+                await trained.keep_sample(session, held, event, sample)
 
             with contextlib.suppress(BytesGone):  # deleted with somebody's last row just now: stored anew
                 await self._write(keep)
@@ -221,7 +221,7 @@ class Recorder:
         await self._write(keep)
         self.outcome = "SUCCEEDED"
 
-    async def _fail(self, event: Failed) -> None:
+    async def _fail(self, event: Failed, *, forget_text: bool = False) -> None:
         failure = Failure(
             code=event.kind.value,
             message=event.words,
@@ -232,6 +232,8 @@ class Recorder:
         policy = RetryPolicy(max_tries=self._tools.max_tries, noise=self._tools.randomness.random())
 
         async def write(session: AsyncSession, held: Held) -> None:
+            if forget_text and held.job is not None:
+                held.job.text = None
             again = await fail(session, held, failure, policy)
             if event.kind in CLOSING and event.retry_after and held.task.lane != "local":
                 await close_lane(session, held.task.lane, seconds=event.retry_after, reason=event.words)

@@ -1,14 +1,16 @@
 """What a training leaves: the adapter and its bytes, and the pictures it made on its way. Knows no generator.
 
 Samples are variants of the training's job (SCENE, DRAFT, held by the adapter as it was at that step), so they are
-seen, kept, rated and thrown away like any other picture.
+seen, held, kept, rated and thrown away like any other picture.
 """
 
 import asyncio
+import dataclasses
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from executor.content.guard import Guard
 from executor.finishing import Render
 from executor.models import Models
 from generators.catalog import Provider
@@ -33,21 +35,33 @@ from store.queue import Claim, Held, finish, revise
 TRAINED = "An adapter was trained. Activate it with activateAdapter."
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A sample in the vault. `held_reason`: why it must wait for a reviewer."""
+
+    picture: Picture
+    held_reason: str | None
+
+
 class Trained:
     """Writes the rows of trainings."""
 
-    def __init__(self, vault: Vault, models: Models, render: Render) -> None:
+    def __init__(self, vault: Vault, models: Models, render: Render, guard: Guard) -> None:
         self._vault = vault
         self._models = models
         self._render = render
+        self._guard = guard
 
-    async def prepare(self, event: SampleMade, claim: Claim) -> Picture:
-        """Mark a sample "made by AI", make its quick looks, put all into the vault."""
+    async def prepare(self, event: SampleMade, claim: Claim) -> Sample:
+        """Mark a sample "made by AI", make its quick looks, put all into the vault; ask whether it must wait."""
+        words = [f"{claim.spec.get('trigger', '')} {claim.spec.get('class_prompt', '')}"]
+        reason = await self._guard.reason_to_hold(words, event.data, event.media_type)
         media_type = MediaType(event.media_type)
         parameters = {"trainingStep": event.step, "trigger": claim.spec.get("trigger")}
         facts = Facts(parameters=parameters, system=claim.model_key)
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
-        return await store_bytes(self._vault, marked, media_type, await self._render(marked))
+        picture = await store_bytes(self._vault, marked, media_type, await self._render(marked))
+        return Sample(picture=picture, held_reason=reason)
 
     async def keep_adapter(
         self, session: AsyncSession, held: Held, event: AdapterMade, stored: StoredFile
@@ -80,13 +94,13 @@ class Trained:
         return adapter
 
     async def keep_sample(
-        self, session: AsyncSession, held: Held, event: SampleMade, picture: Picture
+        self, session: AsyncSession, held: Held, event: SampleMade, sample: Sample
     ) -> Variant:
         """The sample's row: a new one, or the one of an earlier run that came to this step."""
         job = held.job
         if job is None:
             raise ValueError("A sample was made for no job.")
-        file = await keep_picture(session, job.owner_id, picture)
+        file = await keep_picture(session, job.owner_id, sample.picture)
         earlier = await session.scalars(
             select(Variant).where(Variant.job_id == job.id).order_by(Variant.version_number)
         )
@@ -94,9 +108,11 @@ class Trained:
         variant = next((one for one in known if one.parameters.get("trainingStep") == event.step), None)
         if variant is None:
             variant = _sample(job, held.task, event, len(known) + 1)
+            variant.held_reason = sample.held_reason
+            variant.status = VariantStatus.DRAFT if sample.held_reason is None else VariantStatus.HELD
             session.add(variant)
         variant.file_id = file.id
-        variant.width, variant.height = picture.width, picture.height
+        variant.width, variant.height = sample.picture.width, sample.picture.height
         held.task.advanced = True
         revise(session, job)
         return variant

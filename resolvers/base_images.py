@@ -21,11 +21,13 @@ from resolvers.inputs import (
 from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import found, missing
+from resolvers.training import train_on_approval
 from store import base_image
 from store.base_image import Move
 from store.database.tables import (
     File,
     ImageSource,
+    Job,
     Subject,
     Upload,
     Variant,
@@ -51,6 +53,14 @@ class Uploaded:
 
     subject: Subject
     variant: Variant
+
+
+@dataclasses.dataclass(frozen=True)
+class Approved:
+    """What `approveBaseImage` did: both nouns of its payload. `job` None = no training was asked for."""
+
+    subject: Subject
+    job: Job | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,10 +112,13 @@ async def upload_base_image(info: Info, asked: UploadBaseImageInput) -> Uploaded
     return taken
 
 
-async def approve_base_image(info: Info, asked: ApproveBaseImageInput) -> Subject:
+async def approve_base_image(info: Info, asked: ApproveBaseImageInput) -> Approved:
     """Approve the current draft, or another one by its id; the appearance is locked from then on."""
-    context = info.context
+    context, once = info.context, Asked.of("approveBaseImage", asked)
     async with context.writing() as session:
+        made = await idempotency.earlier(session, context.viewer, once)
+        if made is not None:
+            return await _approved_before(session, context, asked, made)
         subject = await found(session, context.viewer, Subject, asked.subject_id)
         variant = await _lock_version(session, subject, asked.variant_id)
         subject = await _lock_subject(session, subject.id)
@@ -121,7 +134,21 @@ async def approve_base_image(info: Info, asked: ApproveBaseImageInput) -> Subjec
         audit.note(context, session, "base_image.approved", subject, variant=str(variant.id))
         told = {"subjectId": str(subject.id), "variantId": str(variant.id), "name": subject.name}
         await tell(session, subject.owner_id, WebhookEvent.BASE_IMAGE_APPROVED, f"{variant.id}", told)
-    return subject
+        job = None
+        if asked.train_adapter:
+            job = await train_on_approval(context, session, subject, variant)
+        created = {"variant": variant.id} if job is None else {"variant": variant.id, "job": job.id}
+        await idempotency.keep(session, context.viewer, once, **created)
+    return Approved(subject, job)
+
+
+async def _approved_before(
+    session: AsyncSession, context: Context, asked: ApproveBaseImageInput, made: dict[str, uuid.UUID]
+) -> Approved:
+    """What the same call did the first time, as it is now."""
+    subject = await found(session, context.viewer, Subject, asked.subject_id)
+    job = await found(session, context.viewer, Job, made["job"]) if "job" in made else None
+    return Approved(subject, job)
 
 
 async def reject_base_image(info: Info, asked: RejectBaseImageInput) -> Subject:

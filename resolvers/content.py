@@ -2,19 +2,25 @@
 
 Every text of every mutation is read, but for keys and codes that nobody sees. What a rule holds back for a reviewer
 is let through where a picture is made of it, because that picture waits; where there is no picture to hold, it
-is refused.
+is refused. Pictures that were sent ahead are shown to moderation when a mutation uses them.
 """
 
 import asyncio
 import dataclasses
 import functools
 import typing
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NewType, TypeVar
 
+from sqlalchemy import select
+
 from executor.content.rules import Action, Finding
 from resolvers.context import Context, Some
+from resolvers.ids import UploadId
 from resolvers.refused import Refused, UserErrorCode
+from resolvers.visible import visible
+from store.database.tables import File, Upload
 
 Made = TypeVar("Made")
 CODES = frozenset({"idempotency_key", "key", "preset_key", "template_key", "quality", "url", "email"})
@@ -22,10 +28,12 @@ CODES = frozenset({"idempotency_key", "key", "preset_key", "template_key", "qual
 PICTURED = frozenset(
     {
         "prompt", "scene", "negative_prompt", "image_prompt", "topic", "style", "appearance", "personality",
-        "base_appearance_description", "art_style", "style_modifiers", "question",
+        "base_appearance_description", "art_style", "style_modifiers",
     }
 )  # fmt: skip
 """Texts that pictures are made of: what is held in them holds the picture."""
+DRAFTS = frozenset({"upload_id"})
+"""Pictures sent ahead that become drafts: what is flagged in them is HELD, as any draft is, and not refused."""
 LONG = 10_000  # characters above which the event loop is not kept waiting
 
 
@@ -37,6 +45,9 @@ async def allowed(context: Context, asked: Any, act: Callable[[Any], Awaitable[M
             await asyncio.to_thread(_check, context, sent)
         else:
             _check(context, sent)
+    if context.guard.moderates:
+        for path, upload_id in _uploads(asked):
+            await _check_upload(context, path, upload_id)
     return await act(asked)
 
 
@@ -45,9 +56,11 @@ def require_clean(context: Context, text: str, field: str) -> None:
     _check(context, [((field,), text, False)])
 
 
-async def reason_to_hold(context: Context, picture: bytes, media_type: str) -> str | None:
-    """Why an uploaded picture must wait for a reviewer; None = it need not."""
-    return await context.guard.reason_to_hold([], picture, media_type)
+async def reason_to_hold(
+    context: Context, picture: bytes, media_type: str, words: str | None = None
+) -> str | None:
+    """Why an uploaded picture, or a photograph with its title, must wait for a reviewer; None = it need not."""
+    return await context.guard.reason_to_hold([words], picture, media_type)
 
 
 def _check(context: Context, sent: list[tuple[tuple[str, ...], str, bool]]) -> None:
@@ -62,6 +75,35 @@ def _refusal(found: Finding, path: tuple[str, ...]) -> Refused:
     if found.action is Action.HOLD:
         words += " A reviewer can look at pictures only, so use other words here."
     return Refused(UserErrorCode.CONTENT_REFUSED, words, path)
+
+
+async def _check_upload(context: Context, path: tuple[str, ...], upload_id: uuid.UUID) -> None:
+    """Raise Refused for a picture of the viewer's that moderation objects to; a missing one is not told of here."""
+    statement = select(File).join(Upload, Upload.file_id == File.id)
+    async with context.reading() as session:
+        file = await session.scalar(statement.where(Upload.id == upload_id, visible(context.viewer, Upload)))
+    if file is None:
+        return
+    data = await context.files.vault.read_async(file.sha256)
+    objection = await context.guard.objection([], data, file.media_type)
+    if objection is not None:
+        words = f"{'.'.join(path)} is not taken: {objection} Use another picture."
+        raise Refused(UserErrorCode.CONTENT_REFUSED, words, path)
+
+
+def _uploads(sent: Any) -> Iterator[tuple[tuple[str, ...], uuid.UUID]]:
+    """Every picture that was sent ahead and is used now, with its path."""
+    for name, hint in typing.get_type_hints(type(sent)).items():
+        if name in DRAFTS or not _names_uploads(hint):
+            continue
+        value = getattr(sent, name)
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None:
+                yield (_camel(name),), each
+
+
+def _names_uploads(hint: Any) -> bool:
+    return hint is UploadId or any(_names_uploads(part) for part in typing.get_args(hint))
 
 
 def _texts(sent: Any, inside: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, bool]]:

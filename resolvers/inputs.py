@@ -207,6 +207,12 @@ class ApproveBaseImageInput:
 
     subject_id: SubjectId = given("The persona or character.")
     variant_id: VariantId | None = given("Another draft than the current one, older ones too.", default=None)
+    train_adapter: bool = given(
+        "Also train an adapter on this picture and on the subject's others that are approved, published or favourites, "
+        "with the best local model that can be trained. When that cannot be, nothing is approved.",
+        default=False,
+    )
+    idempotency_key: str | None = retry_key()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

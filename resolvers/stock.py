@@ -27,6 +27,14 @@ from store.pictures import Picture, drop_bytes, keep_picture, store_bytes
 from store.posts import PostMove
 
 MOST = 80
+STANDING = (
+    VariantStatus.DRAFT,
+    VariantStatus.APPROVED,
+    VariantStatus.PUBLISHED,
+    VariantStatus.HELD,
+    VariantStatus.BLOCKED,
+)
+"""A photograph at one of these is not taken again: not to go around a reviewer either."""
 NO_STOCK = "There is no stock of photographs. Set PEXELS_API_KEY."
 
 
@@ -47,6 +55,15 @@ class Attribution:
     source_url: str
     licence: str
     text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """A photograph and its bytes in the vault. `held_reason`: why it must wait for a reviewer."""
+
+    photo: StockPhoto
+    picture: Picture
+    held_reason: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +117,7 @@ async def attach_stock_photo(info: Info, asked: AttachStockPhotoInput) -> Attach
     context, once = info.context, Asked.of("attachStockPhoto", asked)
     async with context.reading() as session:
         await found(session, context.viewer, Post, asked.post_id)
-    photo, picture = await _fetched(context, asked.photo_id)
+    got = await _fetched(context, asked.photo_id)
     try:
         async with context.writing() as session:
             made = await idempotency.earlier(session, context.viewer, once)
@@ -109,19 +126,19 @@ async def attach_stock_photo(info: Info, asked: AttachStockPhotoInput) -> Attach
                     await found(session, context.viewer, Post, asked.post_id),
                     await found(session, context.viewer, Variant, made["variant"]),
                 )
-            attached, fresh = await _attach(session, context, asked, photo, picture)
+            attached, fresh = await _attach(session, context, asked, got)
             await idempotency.keep(session, context.viewer, once, variant=attached.variant.id)
     except BaseException:
-        await drop_bytes(context.db, context.files.vault, picture.hashes)
+        await drop_bytes(context.db, context.files.vault, got.picture.hashes)
         raise
     if fresh:
-        name = traceable_name(attached.variant, picture.media_type.value)
-        source = context.files.vault.path(picture.stored.sha256)
+        name = traceable_name(attached.variant, got.picture.media_type.value)
+        source = context.files.vault.path(got.picture.stored.sha256)
         await context.files.copies.keep(source, name, base_image=False)
     return attached
 
 
-async def _fetched(context: Context, number: int) -> tuple[StockPhoto, Picture]:
+async def _fetched(context: Context, number: int) -> _Found:
     """The photograph, its bytes decoded and written anew without metadata, and kept; raises Refused."""
     try:
         stock = _stock(context)
@@ -136,28 +153,33 @@ async def _fetched(context: Context, number: int) -> tuple[StockPhoto, Picture]:
         if isinstance(told, Refused):
             raise
         _refuse(told)
-    return photo, await store_bytes(context.files.vault, image.data, image.media_type, image.looks)
+    held = await content.reason_to_hold(context, image.data, image.media_type.value, photo.alt)
+    picture = await store_bytes(context.files.vault, image.data, image.media_type, image.looks)
+    return _Found(photo, picture, held)
 
 
 async def _attach(
-    session: AsyncSession, context: Context, asked: AttachStockPhotoInput, photo: StockPhoto, picture: Picture
+    session: AsyncSession, context: Context, asked: AttachStockPhotoInput, got: _Found
 ) -> tuple[AttachedPhoto, bool]:
     post = await found(session, context.viewer, Post, asked.post_id, lock=True)
     there = await session.scalar(
         select(Variant).where(
             Variant.post_id == post.id,
             Variant.source == ImageSource.STOCK,
-            Variant.provider_job_id == str(photo.id),
-            Variant.status.in_((VariantStatus.DRAFT, VariantStatus.APPROVED, VariantStatus.PUBLISHED)),
+            Variant.provider_job_id == str(got.photo.id),
+            Variant.status.in_(STANDING),
         )
     )
     if there is not None:
         return AttachedPhoto(post, there), False
-    file = await keep_picture(session, post.owner_id, picture)
-    variant = _variant(post, file, photo)
+    file = await keep_picture(session, post.owner_id, got.picture)
+    variant = _variant(post, file, got.photo)
     variant.finished_at = await session.scalar(select(func.clock()))
     session.add(variant)
-    posts.advance(post, PostMove.DRAWN)
+    if got.held_reason is None:
+        posts.advance(post, PostMove.DRAWN)
+    else:
+        variant.status, variant.held_reason = VariantStatus.HELD, got.held_reason
     await session.flush()
     return AttachedPhoto(post, variant), True
 

@@ -2,24 +2,22 @@
 
 import re
 import secrets
-import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import specs
 from executor.lanes import TRAIN_LANE
 from generators.catalog import Capability, Model, Provider, Recipe
 from generators.spec import FileRef, TrainingImage, TrainingSpec
-from resolvers import audit, idempotency
+from resolvers import audit, idempotency, lessons
 from resolvers.adapter_inputs import TrainAdapterInput
 from resolvers.checks import within
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
+from resolvers.ids import SubjectId
 from resolvers.refused import Refused, UserErrorCode
-from resolvers.subjects import found, missing
-from resolvers.visible import visible
+from resolvers.subjects import found
 from store import queue
 from store.database.ids import new_id
 from store.database.tables import (
@@ -30,17 +28,13 @@ from store.database.tables import (
     Subject,
     Task,
     TaskKind,
-    Upload,
     Variant,
-    VariantStatus,
 )
 
-FEWEST, MOST = 3, 50
 MOST_STEPS, MOST_RANK, HIGHEST_RATE = 6000, 128, 0.1
 LARGEST_SEED = 2**53 - 1
 TITLE = 200
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NOT_TAUGHT = frozenset({VariantStatus.HELD, VariantStatus.BLOCKED, VariantStatus.REJECTED})
 USUAL = Recipe()
 
 
@@ -52,13 +46,38 @@ async def train_adapter(info: Info, asked: TrainAdapterInput) -> Job:
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         subject = await found(session, context.viewer, Subject, asked.subject_id)
-        files = await _files(context, session, asked)
-        model = _model(context, asked.model)
-        spec = _spec(context, subject, model, files, asked)
-        job = _job(context, subject, spec)
-        await queue.enqueue(session, job, [], [_task(context, job, model, spec)])
-        audit.note(context, session, "adapter.trained", job, model=model.key, pictures=len(spec.images))
+        files = await lessons.named(context, session, asked.variant_ids or [], asked.upload_ids or [])
+        job = await _begin(context, session, subject, files, asked)
         await idempotency.keep(session, context.viewer, once, job=job.id)
+    return job
+
+
+async def train_on_approval(
+    context: Context, session: AsyncSession, subject: Subject, approved: Variant
+) -> Job:
+    """Enqueue a training on the picture that is being approved and on what else was chosen of the subject.
+
+    Raises:
+        Refused: naming `trainAdapter`; the approval is not to stand then either.
+    """
+    files = await lessons.chosen(context, session, subject, approved)
+    try:
+        return await _begin(
+            context, session, subject, files, TrainAdapterInput(subject_id=SubjectId(subject.id))
+        )
+    except Refused as refused:
+        raise Refused(refused.reason, refused.message, ("trainAdapter",)) from refused
+
+
+async def _begin(
+    context: Context, session: AsyncSession, subject: Subject, files: Sequence[File], asked: TrainAdapterInput
+) -> Job:
+    """One job with one task, and what it says in the audit log."""
+    model = _model(context, asked.model)
+    spec = _spec(context, subject, model, files, asked)
+    job = _job(context, subject, spec)
+    await queue.enqueue(session, job, [], [_task(context, job, model, spec)])
+    audit.note(context, session, "adapter.trained", job, model=model.key, pictures=len(spec.images))
     return job
 
 
@@ -166,62 +185,6 @@ def _captioned(words: str, name: str, trigger: str) -> str | None:
     if not words:
         return None
     return words if trigger.lower() in words.lower() else f"{name}, {words}"
-
-
-async def _files(context: Context, session: AsyncSession, asked: TrainAdapterInput) -> list[File]:
-    """Those of the variants, then those of the uploads; raises Refused for one that cannot be learned from."""
-    variants, uploads = asked.variant_ids or [], asked.upload_ids or []
-    if len(variants) + len(uploads) > MOST:
-        raise _count(len(variants) + len(uploads))
-    files = [
-        *await _of_variants(context, session, variants),
-        *await _of_uploads(context, session, uploads),
-    ]
-    count = len(files)
-    if count < FEWEST:
-        raise _count(count)
-    if len({file.sha256 for file in files}) < count:
-        raise Refused(UserErrorCode.INVALID_INPUT, "Give each picture once.", ("variantIds",))
-    return files
-
-
-def _count(count: int) -> Refused:
-    words = f"Give {FEWEST} to {MOST} pictures in `variantIds` and `uploadIds`; got {count}."
-    return Refused(UserErrorCode.INVALID_INPUT, words, ("variantIds",))
-
-
-async def _of_variants(context: Context, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[File]:
-    statement = (
-        select(Variant, File)
-        .outerjoin(File, File.id == Variant.file_id)
-        .where(Variant.id.in_(ids), visible(context.viewer, Variant))
-    )
-    rows = {variant.id: (variant, file) for variant, file in (await session.execute(statement)).all()}
-    files = []
-    for key in ids:
-        if key not in rows:
-            raise missing(Variant, "variantIds")
-        variant, file = rows[key]
-        if file is None or variant.status in NOT_TAUGHT:
-            words = f"A picture that is {variant.status.value} cannot be learned from."
-            raise Refused(UserErrorCode.INVALID_STATE, words, ("variantIds",))
-        if not context.files.vault.exists(file.sha256):
-            words = "The original of a picture was let go after it was published; upload it again to learn from it."
-            raise Refused(UserErrorCode.INVALID_STATE, words, ("variantIds",))
-        files.append(file)
-    return files
-
-
-async def _of_uploads(context: Context, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[File]:
-    statement = (
-        select(Upload.id, File)
-        .join(File, File.id == Upload.file_id)
-        .where(Upload.id.in_(ids), visible(context.viewer, Upload))
-    )
-    files = {row[0]: row[1] for row in (await session.execute(statement)).all()}
-    if any(key not in files for key in ids):
-        raise missing(Upload, "uploadIds")
-    return [files[key] for key in ids]
 
 
 def _job(context: Context, subject: Subject, spec: TrainingSpec) -> Job:

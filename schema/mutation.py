@@ -67,8 +67,10 @@ class Mutation(
     )
     approve_base_image = mutation(
         resolvers.base_images.approve_base_image,
-        "Approve the current draft, or the one that is named. The appearance is locked from then on.",
+        "Approve the current draft, or the one that is named. The appearance is locked from then on. `trainAdapter` "
+        "begins a training with it.",
         subject=SUBJECT,
+        job=(Job | None, "The training; also null when none was asked for."),
     )
     reject_base_image = mutation(
         resolvers.base_images.reject_base_image,

@@ -78,13 +78,18 @@ class Guard:
     async def reason_to_hold(
         self, texts: Sequence[str | None], picture: bytes, media_type: str
     ) -> str | None:
-        """Why a finished picture made with those texts must wait for a reviewer; None = it need not.
+        """Why a finished picture made with those texts must wait for a reviewer; None = it need not."""
+        words = await self.objection(texts, picture, media_type)
+        return None if words is None else WAITS + words
 
-        Moderation that cannot be asked is a reason: what cannot be checked is not let through unseen.
+    async def objection(self, texts: Sequence[str | None], picture: bytes, media_type: str) -> str | None:
+        """What a rule finds in those texts, or moderation in them and the picture; None = nothing.
+
+        Moderation that cannot be asked objects: what cannot be checked is not let through unseen.
         """
         found = self._first(texts)
         if found is not None:
-            return WAITS + found.sentence
+            return found.sentence
         if self._moderation is None:
             return None
         words = "\n".join(text for text in texts if text)
@@ -92,10 +97,10 @@ class Guard:
             flagged = await self._moderation.flagged(words, picture, media_type)
         except ModerationUnavailable as error:
             log.warning("moderation could not be asked", moderation=self._moderation.name, words=str(error))
-            return f"{WAITS}{self._moderation.name}'s moderation could not be asked. {error}"
+            return f"{self._moderation.name}'s moderation could not be asked. {error}"
         if not flagged:
             return None
-        return f"{WAITS}{self._moderation.name}'s moderation flagged {', '.join(flagged)}."
+        return f"{self._moderation.name}'s moderation flagged {', '.join(flagged)}."
 
     def _first(self, texts: Iterable[str | None]) -> Finding | None:
         held = None

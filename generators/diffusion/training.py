@@ -43,7 +43,7 @@ PROGRAM = (
 )
 LONGEST_LINE = 2**20
 DYING_SECONDS = 5.0
-FEWEST, MOST = 3, 50
+FEWEST, MOST = 1, 50  # a reference image that was just approved may be all there is
 SAMPLE_STEPS = 20
 PRIOR_FOR_EACH = 2
 MOST_PRIOR = 40

@@ -19,7 +19,7 @@ from generators.events import ImageMade
 from generators.judge import Judge, Verdict
 from generators.spec import Conditioning, ConditioningKind
 from store import publications
-from store.database.tables import ImageSource, Variant, VariantPurpose, VariantStatus
+from store.database.tables import AuditEntry, ImageSource, Variant, VariantPurpose, VariantStatus
 from store.drafts import take_in
 from store.files.containers import MediaType
 from store.files.marking import Facts, mark
@@ -29,6 +29,7 @@ from store.naming import traceable_name
 from store.pictures import Picture, keep_picture, store_bytes
 from store.queue import Claim, Held, finish
 
+AUTO_PUBLISH = "autoPublish"
 Render = Callable[[bytes], Awaitable[Renditions]]
 _SHOWN = ("prompt", "negative_prompt", "width", "height", "seed", "guidance", "determinism", "quality")
 _NAMES = {"negative_prompt": "negativePrompt"}
@@ -163,6 +164,17 @@ class Finisher:
                 request_id=held.job.request_id,
             )
             await publications.publish(session, order)
+            session.add(
+                AuditEntry(
+                    owner_id=variant.owner_id,
+                    actor=AUTO_PUBLISH,
+                    action="variant.published",
+                    object_id=variant.id,
+                    object_type="Variant",
+                    request_id=held.job.request_id,
+                    details={"target": self._places.publish_to, "job": str(held.job.id)},
+                )
+            )
 
     def _describe(self, variant: Variant, event: ImageMade, spec: Mapping[str, Any]) -> None:
         facts = event.facts

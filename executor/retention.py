@@ -19,6 +19,7 @@ from store import removal
 from store.database.sessions import Database
 from store.database.tables import (
     FINAL,
+    AuditEntry,
     File,
     Job,
     Post,
@@ -34,6 +35,7 @@ from store.naming import traceable_name
 
 log = structlog.get_logger(__name__)
 BATCH = 200
+ACTOR = "retention"
 PAUSE_SECONDS = 3600.0
 FIRST_SECONDS = 60.0  # after the start
 
@@ -109,10 +111,28 @@ class Retention:
             if not ids:
                 return 0
             going = await removal.going(session, Variant.id.in_(ids))
+            session.add_all(await self._entries(session, ids))
             await session.execute(delete(Variant).where(Variant.id.in_(ids)))
             hashes = await removal.unneeded(session, going.file_ids)
         await removal.finish(self._db, self._vault, self._copies, going, hashes)
         return len(ids)
+
+    async def _entries(self, session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[AuditEntry]:
+        """What the audit log keeps of pictures that go; flushed with the statement that removes them."""
+        rows = await session.execute(
+            select(Variant.id, Variant.owner_id, Variant.version_number).where(Variant.id.in_(ids))
+        )
+        return [
+            AuditEntry(
+                owner_id=row.owner_id,
+                actor=ACTOR,
+                action="variant.deleted",
+                object_id=row.id,
+                object_type="Variant",
+                details={"version": row.version_number, "undecidedForDays": self._days},
+            )
+            for row in rows.all()
+        ]
 
     async def _locked(self, session: AsyncSession) -> Sequence[uuid.UUID]:
         due = (

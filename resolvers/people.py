@@ -45,14 +45,16 @@ class _Account:
 
 def api_keys(info: Info) -> Listing[ApiKey]:
     """The viewer's keys, newest first, ended ones included."""
-    statement = select(ApiKey).where(ApiKey.user_id == info.context.viewer.user_id)
+    statement = select(ApiKey).where(visible(info.context.viewer, ApiKey))
     return Listing(statement=statement, order=Order(key=ApiKey.created_at, id=ApiKey.id, descending=True))
 
 
 def users(info: Info) -> Listing[User]:
     """Every account for owners, else one's own."""
     viewer = info.context.viewer
-    mine: ColumnElement[bool] = true() if viewer.may(Scope.ADMIN) else User.id == viewer.user_id
+    mine = visible(viewer, User)
+    if viewer.may(Scope.ADMIN):
+        mine = true()
     return Listing(
         statement=select(User).where(mine), order=Order(key=User.created_at, id=User.id, descending=True)
     )

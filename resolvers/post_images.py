@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from resolvers import idempotency, variants
+from resolvers import audit, idempotency, variants
 from resolvers.checks import within
 from resolvers.context import Context, Info, Parent, Some
 from resolvers.idempotency import Asked
@@ -74,6 +74,7 @@ async def detach_image(info: Info, asked: DetachImageInput) -> Post:
     context = info.context
     async with context.writing() as session:
         image, post = await _locked(session, context.viewer, asked.post_image_id)
+        audit.note(context, session, "image.detached", post, variant=str(image.variant_id))
         await session.execute(delete(PostImage).where(PostImage.id == image.id))
         await _shift(session, post.id, image.position + 1, -1)
         post.updated_at = func.clock()

@@ -4,12 +4,18 @@ import argparse
 import asyncio
 import datetime
 import sys
+import uuid
+
+from sqlalchemy import select
 
 from app.commands.failures import plainly
 from app.database import open_database
 from app.settings import Settings
 from resolvers.identity import ALL, Scope, create_key, list_keys, local_owner, revoke_key
 from store.database.sessions import Database
+from store.database.tables import ApiKey, AuditEntry
+
+ACTOR = "command line"
 
 
 @plainly
@@ -39,7 +45,9 @@ async def _create(database: Database, arguments: argparse.Namespace) -> int:
         ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=arguments.days)
     owner = await local_owner(database)
     wanted = {Scope(scope) for scope in scopes} or ALL
-    print(await create_key(database, owner.user_id, arguments.name, wanted, ends))
+    secret = await create_key(database, owner.user_id, arguments.name, wanted, ends)
+    await _note(database, owner.user_id, "api_key.created", secret.rpartition("_")[0], arguments.name)
+    print(secret)
     print("Keep it: it is not shown again. Send it as `Authorization: Bearer <key>`.", file=sys.stderr)
     return 0
 
@@ -63,5 +71,22 @@ async def _revoke(database: Database, prefix: str) -> int:
         print(f"There is no open key that begins with {prefix}.", file=sys.stderr)
         return 1
     await revoke_key(database, owner.user_id, keys[0].id)
+    await _note(database, owner.user_id, "api_key.revoked", prefix, keys[0].name)
     print(f"{prefix} is revoked; its open connections end within a minute.")
     return 0
+
+
+async def _note(database: Database, user_id: uuid.UUID, action: str, prefix: str, name: str) -> None:
+    """Write it down before the key is shown, so that no key is known that the audit log does not tell of."""
+    async with database.begin() as session:
+        key = select(ApiKey.id).where(ApiKey.user_id == user_id, ApiKey.prefix == prefix)
+        session.add(
+            AuditEntry(
+                owner_id=user_id,
+                actor=ACTOR,
+                action=action,
+                object_id=await session.scalar(key.order_by(ApiKey.created_at.desc()).limit(1)),
+                object_type="ApiKey",
+                details={"name": name},
+            )
+        )

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.__main__ import main
 from store.database.sessions import Database
-from store.database.tables import ApiKey
+from store.database.tables import ApiKey, AuditEntry
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,12 @@ async def test_created_key_is_shown_once_and_only_its_digest_is_kept(
     assert await asyncio.to_thread(main, ["keys", "revoke", key.prefix]) == 0
     assert await asyncio.to_thread(main, ["keys", "list"]) == 0
     assert "revoked" in capsys.readouterr().out
+    async with db.session() as session:
+        entries = (await session.scalars(select(AuditEntry).order_by(AuditEntry.id))).all()
+    assert [(one.actor, one.action, one.object_id) for one in entries] == [
+        ("command line", "api_key.created", key.id),
+        ("command line", "api_key.revoked", key.id),
+    ]
 
 
 def test_key_with_an_unknown_scope_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from app.commands import retention as command
 from app.settings import Settings
 from executor.retention import Retention
 from store.database.sessions import Database
-from store.database.tables import File, Post, PostImage, Variant, VariantStatus
+from store.database.tables import AuditEntry, File, Post, PostImage, Variant, VariantStatus
 from tests import client
 from tests.client import Api, key
 from tests.operations import posts, steps
@@ -67,6 +67,9 @@ async def test_undecided_picture_goes_with_its_bytes_and_its_copy(api: Api) -> N
     assert not any(api.shop.vault.exists(name) for name in hashes)
     assert [copy.name for copy in copies] == [shown["fileName"]]
     assert not copies[0].exists()
+    async with api.shop.db.session() as session:
+        entry = (await session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1))).one()
+    assert (entry.actor, entry.action, entry.object_id) == ("retention", "variant.deleted", key(candidate))
     assert (await posts.of(api, post))["candidates"]["nodes"] == []
     assert (await api.run("query ($id: ID!) { node(id: $id) { id } }", id=candidate)).data == {"node": None}
 

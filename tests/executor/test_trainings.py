@@ -14,7 +14,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
+from executor.content.guard import Guard
+from executor.content.rules import Rules
+from executor.training import Trained
 from generators.diffusion.generator import DiffusionGenerator
+from generators.events import SampleMade
 from generators.hosted.generator import HostedGenerator
 from generators.hosted.settings import HostedSettings
 from generators.spec import FileRef, TrainingImage, TrainingSpec
@@ -25,14 +29,16 @@ from store.database.tables import (
     Job,
     JobKind,
     JobStatus,
+    Task,
     VariantStatus,
 )
 from store.files.vault import Vault
-from store.queue import enqueue
+from store.queue import Held, enqueue
 from tests.executor import workshop
 from tests.executor.workshop import Order, Workshop
 from tests.generators.diffusion import tiny
 from tests.generators.diffusion.test_training import face, trainers
+from tests.operations.test_webhooks import claim_of
 from tests.peers.clock import VirtualTime
 from tests.peers.replicate import TOKEN, ReplicatePeer
 from tests.peers.replicate_forms import safetensors
@@ -84,6 +90,27 @@ async def add_training(
 async def adapters(db: Database) -> list[Adapter]:
     async with db.session() as session:
         return list((await session.scalars(select(Adapter))).all())
+
+
+async def test_sample_of_what_a_rule_holds_waits_for_a_reviewer(db: Database, tmp_path: Path) -> None:
+    shop = workshop.build(db, tmp_path / "files")
+    rules = Rules.parse('[[rule]]\nname = "weapons"\naction = "hold"\nwords = ["rifle"]\n')
+    trained = Trained(shop.vault, shop.models, workshop.quick_looks, Guard(rules))
+    job_id, _ = await add_training(shop, "tiny", class_prompt="a rifle", lane="elsewhere")
+    [task] = await workshop.tasks_of(db, job_id)
+    event = SampleMade(data=face(1), media_type="image/png", step=2)
+
+    sample = await trained.prepare(event, claim_of(task))
+    async with db.begin() as session:
+        job = await session.get_one(Job, job_id)
+        held = Held(task=await session.get_one(Task, task.id), job=job, variant=None)
+        await trained.keep_sample(session, held, event, sample)
+
+    [variant] = await workshop.variants_of(db, job_id)
+    assert (variant.status, variant.held_reason) == (
+        VariantStatus.HELD,
+        "Waits for a reviewer: the content rule 'weapons' found 'rifle'.",
+    )
 
 
 async def test_training_ends_as_an_adapter_with_samples_on_the_way(shop: Workshop, checkpoint: Path) -> None:

@@ -8,6 +8,7 @@ import base64
 import copy
 import dataclasses
 import json
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from graphql import get_named_type
+from sqlalchemy import select
 from strawberry.types import ExecutionResult
 
 from app.composition import web
@@ -28,11 +30,12 @@ from resolvers.activity import cursor_of
 from resolvers.identity import create_key, list_keys, revoke_key
 from schema import schema
 from store.database.sessions import Database
-from store.database.tables import Role
+from store.database.tables import AuditEntry, Role
 from tests import client
 from tests.client import Api
 from tests.executor import workshop
 from tests.isolation import rows, shapes, world
+from tests.isolation.changes import CHANGES
 from tests.isolation.rows import Row
 from tests.isolation.world import World
 
@@ -208,7 +211,12 @@ async def test_somebody_else_cannot_tell_the_owners_things_from_none_and_the_own
         assert own["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert await world.fingerprint(two.db, two.ours.user_id) == before
 
+    noted = await actions(two, two.ours.user_id)
     await is_served(two.owner, name, found, two.ours)
+    if name.startswith("Mutation.") and found.refused is None:
+        action = CHANGES[name.removeprefix("Mutation.")].action
+        fresh = (await actions(two, two.ours.user_id))[len(noted) :]
+        assert fresh == ([] if action is None else [action])
 
 
 async def test_reviewers_see_held_pictures_of_all_and_nothing_else_of_their_owners(two: Two) -> None:
@@ -229,6 +237,13 @@ async def test_reviewers_see_held_pictures_of_all_and_nothing_else_of_their_owne
         reviewer, "Mutation.releaseVariant", {"input": {"variantId": two.ours.ids["held"]}}
     )
     assert uuids(released) & owners == {held, whose}
+
+
+async def actions(two: Two, user_id: uuid.UUID) -> list[str]:
+    """What the audit log has of that person's, oldest first."""
+    statement = select(AuditEntry.action).where(AuditEntry.owner_id == user_id)
+    async with two.db.session() as session:
+        return list(await session.scalars(statement.order_by(AuditEntry.created_at, AuditEntry.id)))
 
 
 async def cannot_tell(two: Two, name: str, found: Row, path: str, owners: set[str]) -> None:

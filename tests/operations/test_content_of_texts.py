@@ -24,7 +24,7 @@ mutation ($input: WriteArticleInput!) {
 """
 STATE = """
 query ($job: ID!, $post: ID!) {
-  job: node(id: $job) { ... on Job { status failure { code message } variants { nodes { status heldReason } } } }
+  job: node(id: $job) { ... on Job { status text failure { code message } variants { nodes { status heldReason } } } }
   post: node(id: $post) { ... on Post { content status } }
 }
 """
@@ -74,7 +74,7 @@ async def test_banned_word_in_an_article_is_not_kept(pair: Pair) -> None:
     assert "bloodbath" not in escaped
     found = await written(pair, escaped)
     assert found["post"] == {"content": "", "status": "DRAFT"}
-    assert found["job"]["status"] == "FAILED"
+    assert (found["job"]["status"], found["job"]["text"]) == ("FAILED", None)
     assert found["job"]["failure"] == {
         "code": "REJECTED_CONTENT",
         "message": "The text model's words are not kept: the content rule 'gore' found 'bloodbath'.",

@@ -154,6 +154,7 @@ async def test_every_finished_picture_of_an_auto_publishing_job_is_published(api
     assert [one["title"] for one in publications] == ["Publish a lighthouse"] * 2
     statuses = [(await of(api, one["id"]))["status"] for one in payload["job"]["variants"]["nodes"]]
     assert statuses == ["PUBLISHED", "PUBLISHED"]
+    assert await steps.actions(api) == ["images.generated", "variant.published", "variant.published"]
 
 
 async def test_auto_publishing_that_fails_leaves_drafts(api: Api) -> None:

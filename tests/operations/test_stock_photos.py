@@ -1,17 +1,24 @@
 """query stockPhotos and mutation attachStockPhoto"""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select, text
 
+from app.composition import web
+from app.http import application
+from app.identity import Doors
+from executor.content.guard import Guard
 from store.database.sessions import Database
 from store.database.tables import File, Variant
 from tests.client import Api, refused
 from tests.operations import posts
+from tests.operations.test_content_rules import Flagging
 from tests.operations.writers import writing
 from tests.peers import pexels
 from tests.peers.pexels import PexelsPeer
@@ -173,6 +180,29 @@ async def test_same_photograph_twice_is_one_candidate(trio: Trio) -> None:
 
     assert again["variant"]["id"] == first["variant"]["id"]
     assert [await count(api, table) for table in (Variant, File)] == [1, 1]
+
+
+async def test_photograph_that_moderation_flags_waits_and_is_not_taken_again(trio: Trio) -> None:
+    api, _, _ = trio
+    moderation = Flagging("violence")
+    server = dataclasses.replace(api.server, guard=Guard(moderation=moderation))
+    app = application(web(server, Doors(api.shop.db, api.viewer)))
+    post = await posts.post(api)
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app), base_url="http://localhost"
+    ) as http:
+        strict = dataclasses.replace(api, server=server, http=http)
+        payload = await strict.do(ATTACH, postId=post, photoId=7)
+        again = await strict.do(ATTACH, postId=post, photoId=7)
+
+    assert payload["userErrors"] == []
+    assert payload["variant"]["status"] == "HELD"
+    assert again["variant"]["id"] == payload["variant"]["id"]
+    assert moderation.shown[0][0] == "a fox"
+    assert (await posts.of(api, post))["status"] == "DRAFT"
+    async with api.shop.db.session() as session:
+        variant = (await session.scalars(select(Variant))).one()
+    assert variant.held_reason == "Waits for a reviewer: Flagging's moderation flagged violence."
 
 
 async def test_photograph_that_is_none_leaves_nothing(trio: Trio) -> None:

@@ -6,6 +6,7 @@ else (a redirect too) is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 1
 noisy; a longer Retry-After is honoured. After the last attempt the message has failed and the endpoint is disabled.
 """
 
+import asyncio
 import dataclasses
 import datetime
 import random
@@ -22,7 +23,7 @@ from executor.chores import Fenced, Write
 from executor.settings import ExecutorSettings
 from generators.events import Failed
 from generators.hosted.clients import tls
-from generators.hosted.http import ForbiddenAddress, PinnedTransport
+from generators.hosted.http import ForbiddenAddress, PinnedTransport, Resolve, resolve
 from store.database.sessions import Database
 from store.database.tables import DeliveryState, WebhookDelivery, WebhookEndpoint
 from store.outbox import send
@@ -53,10 +54,16 @@ class Delivering:
     """The chore behind TaskKind.DELIVER: one attempt a task."""
 
     def __init__(
-        self, db: Database, settings: ExecutorSettings, randomness: random.Random | None = None
+        self,
+        db: Database,
+        settings: ExecutorSettings,
+        randomness: random.Random | None = None,
+        *,
+        find: Resolve = resolve,
     ) -> None:
         self._db = db
         self._settings = settings
+        self._find = find
         self._randomness = randomness or random.SystemRandom()
 
     async def do(self, claim: Claim, fenced: Fenced) -> Write | Failed:
@@ -96,21 +103,33 @@ class Delivering:
     async def _send(self, delivery: WebhookDelivery, endpoint: WebhookEndpoint) -> Outcome:
         body = message(delivery)
         headers = signed(endpoint.secret, str(delivery.id), body, datetime.datetime.now(datetime.UTC))
-        transport = PinnedTransport(tls(), allow_private=self._settings.webhook_allow_private)
         timeout = self._settings.webhook_timeout_seconds
         try:
-            async with httpx2.AsyncClient(
-                transport=transport, timeout=timeout, follow_redirects=False
-            ) as client:
-                response = await client.post(endpoint.url, content=body, headers=headers)
+            async with asyncio.timeout(timeout):
+                return await self._post(endpoint.url, body, headers)
         except ForbiddenAddress as error:
             return Outcome(status=None, words=f"Not sent: {error}."[:WORDS_KEPT])
+        except TimeoutError:
+            return Outcome(status=None, words=f"No answer in {timeout:g} seconds.")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return Outcome(status=None, words=f"No answer: {type(error).__name__}.")
-        if response.is_success:
-            return Outcome(status=response.status_code)
-        words = f"It answered {response.status_code}."
-        return Outcome(status=response.status_code, words=words, retry_after=_seconds(response))
+
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
+        """The head of the answer; its body is never read, however long it is."""
+        transport = PinnedTransport(tls(), self._find, allow_private=self._settings.webhook_allow_private)
+        async with (
+            httpx2.AsyncClient(
+                transport=transport,
+                timeout=self._settings.webhook_timeout_seconds,
+                follow_redirects=False,
+                trust_env=False,
+            ) as client,
+            client.stream("POST", url, content=body, headers=headers) as response,
+        ):
+            if response.is_success:
+                return Outcome(status=response.status_code)
+            words = f"It answered {response.status_code}."
+            return Outcome(status=response.status_code, words=words, retry_after=_seconds(response))
 
 
 def message(delivery: WebhookDelivery) -> bytes:

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import ipaddress
 import secrets
 import urllib.parse
 import uuid
@@ -9,6 +10,7 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from generators.hosted.http import is_public
 from resolvers import audit, idempotency
 from resolvers.context import Context, Info, Parent
 from resolvers.idempotency import Asked
@@ -19,7 +21,7 @@ from resolvers.webhook_inputs import CreateWebhookInput, DeleteWebhookInput, Res
 from store.database.tables import DeliveryState, WebhookDelivery, WebhookEndpoint
 from store.outbox import WebhookEvent, send
 
-SECRET_BYTES = 32
+SECRET_BYTES, HTTPS = 32, 443
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +113,7 @@ async def _webhook(session: AsyncSession, context: Context, key: uuid.UUID) -> W
 
 
 def _checked_url(context: Context, url: str) -> str:
-    """Raise Refused for what can never be delivered to; names are looked up at each delivery."""
+    """Raise Refused for what can never be delivered to; names are looked up at each delivery, and checked then."""
     try:
         parts = urllib.parse.urlsplit(url)
         usable = bool(parts.hostname) and not parts.username and parts.port != 0
@@ -121,4 +123,21 @@ def _checked_url(context: Context, url: str) -> str:
     if not usable or parts.scheme not in schemes:
         words = "A webhook needs an https address without a user name, such as https://example.com/hooks."
         raise Refused(UserErrorCode.INVALID_INPUT, words, ("url",))
+    if not context.plain_webhooks:
+        _require_public(parts)
     return url
+
+
+def _require_public(parts: urllib.parse.SplitResult) -> None:
+    """Raise Refused for another port, and for an address that is written out and is not public."""
+    if (parts.port or HTTPS) != HTTPS:
+        words = f"A webhook is delivered to port {HTTPS} only; this address names port {parts.port}."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("url",))
+    host = (parts.hostname or "").rstrip(".")
+    try:
+        public = is_public(ipaddress.ip_address(host))
+    except ValueError:  # a name
+        public = "." in host and not host.endswith((".localhost", ".local", ".internal"))
+    if not public:
+        words = f"{host} is not on the public internet, so nothing can be delivered there."
+        raise Refused(UserErrorCode.INVALID_INPUT, words, ("url",))

@@ -42,11 +42,15 @@ def from_parameters(parameters: Mapping[str, Any]) -> str | None:
 
 
 class Tenure:
-    """The time an open stream has: it ends when its key fails a check, or when the server drains."""
+    """The time an open stream has: it ends when its key fails a check, or when the server drains.
+
+    `viewer` is the caller as the last check found them: a role or a scope that was taken away is gone from then on.
+    """
 
     def __init__(self, wiring: Wiring, secret: str | None, viewer: Viewer) -> None:
         self._wiring = wiring
         self._secret = secret
+        self.viewer = viewer
         self._due = 0.0
         self._plan_check(viewer)
 
@@ -69,6 +73,7 @@ class Tenure:
         viewer = await self._wiring.admit(self._secret)
         if viewer is None:
             return End.REVOKED
+        self.viewer = viewer
         self._plan_check(viewer)
         return None
 

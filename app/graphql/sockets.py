@@ -29,7 +29,7 @@ from app.graphql.masking import bug
 from app.graphql.params import Params, from_json
 from app.graphql.refusals import ErrorCode, RequestError, formatted
 from app.graphql.served import Served
-from app.graphql.wiring import Viewer, Wiring, request_id_of
+from app.graphql.wiring import Wiring, request_id_of
 
 View = AsyncBaseHTTPView[Any, Any, Any, Any, Any, Any, None]
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_ACCEPTABLE = 4400, 4401, 4403, 4406
@@ -117,7 +117,7 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
         self.wiring = wiring
         self.served = served
         self.socket = websocket
-        self.viewer: Viewer = None
+        self._tenure: Tenure | None = None
         self._tending: asyncio.Task[None] | None = None
         self._count = 0
 
@@ -174,9 +174,9 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
                 FORBIDDEN, "This key is not valid" if secret else "This server needs a key"
             )
             return
-        self.viewer = viewer
+        self._tenure = Tenure(self.wiring, secret, viewer)
         self.connection_acknowledged = True
-        self._tending = asyncio.create_task(self._tend(Tenure(self.wiring, secret, viewer)))
+        self._tending = asyncio.create_task(self._tend(self._tenure))
         await self.socket.send_json({"type": "connection_ack"})
 
     @override
@@ -221,7 +221,8 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             prepared = self.served.prepare(operation.params)
-            context = self.wiring.context(self.viewer, request_id)
+            assert self._tenure is not None  # nothing is run before the handshake is acknowledged
+            context = self.wiring.context(self._tenure.viewer, request_id)
             async with aclosing(self.served.stream(prepared, context, "websocket")) as responses:
                 async for response in responses:
                     await self.socket.send_json({"id": operation.id, "type": "next", "payload": response})

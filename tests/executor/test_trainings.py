@@ -96,7 +96,7 @@ async def test_sample_of_what_a_rule_holds_waits_for_a_reviewer(db: Database, tm
     shop = workshop.build(db, tmp_path / "files")
     rules = Rules.parse('[[rule]]\nname = "weapons"\naction = "hold"\nwords = ["rifle"]\n')
     trained = Trained(shop.vault, shop.models, workshop.quick_looks, Guard(rules))
-    job_id, _ = await add_training(shop, "tiny", class_prompt="a rifle", lane="elsewhere")
+    job_id, _ = await add_training(shop, "tiny", trigger="rifle", lane="elsewhere")
     [task] = await workshop.tasks_of(db, job_id)
     event = SampleMade(data=face(1), media_type="image/png", step=2)
 

@@ -119,8 +119,12 @@ async def test_rolled_back_change_leaves_no_gap(api: Api, db: Database) -> None:
 
 
 async def test_change_at_the_same_instant_is_numbered_without_gaps(api: Api, db: Database) -> None:
-    await asyncio.gather(*(steps.persona(api) for _ in range(12)))
+    events, *_ = await asyncio.gather(taken(api, BEGINNING, 12), *(steps.persona(api) for _ in range(12)))
 
+    assert [sequence_of(event["cursor"]) for event in events] == list(range(1, 13))
+    assert len({event["node"]["id"] for event in events}) == 12
+    [again] = await taken(api, events[6]["cursor"], 1)
+    assert again == events[7]
     async with db.session() as session:
         entries = (
             await session.scalars(select(ActivityEntry.sequence).order_by(ActivityEntry.sequence))

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import func, select, text
 from standardwebhooks.webhooks import Webhook
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from executor.delivering import PAUSES, Delivering
@@ -146,7 +147,24 @@ async def test_endpoint_is_made_and_its_secret_shown_once(api: Api, db: Database
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.com", "ftp://example.com", "https://u:p@example.com", "https://", "x"]
+    "url",
+    [
+        "http://example.com",
+        "ftp://example.com",
+        "https://u:p@example.com",
+        "https://",
+        "x",
+        "https://example.com:8443/hooks",
+        "https://127.0.0.1/",
+        "https://10.1.2.3/",
+        "https://[::1]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://localhost/",
+        "https://intranet/",
+        "https://2130706433/",
+        "https://metadata.google.internal/",
+    ],
 )
 async def test_address_that_cannot_be_delivered_to_is_refused(api: Api, db: Database, url: str) -> None:
     refused = await api.do(CREATE, url=url, events=["JOB_FAILED"])
@@ -263,15 +281,114 @@ async def test_message_given_up_after_all_pauses_can_be_sent_again(
     ] == "DELIVERED"
 
 
-async def test_private_address_is_never_reached(api: Api, db: Database, receiver: Receiver) -> None:
-    await message(db, api, receiver.url.replace("http://", "https://"))
+@contextlib.contextmanager
+def canary() -> Iterator[socket.socket]:
+    """Somebody on this machine who must never be called."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
-    await attempt(db, Delivering(db, ExecutorSettings()))
 
-    assert receiver.came == []
+def port_of(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
+
+
+async def last_error(db: Database) -> str:
     async with db.session() as session:
         delivery = (await session.scalars(select(WebhookDelivery))).one()
-    assert "Not sent" in (delivery.last_error or "")
+    assert delivery.state.value == "PENDING"
+    return delivery.last_error or ""
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::1]", "[::ffff:127.0.0.1]"]
+)
+async def test_private_address_is_never_connected_to_however_it_is_written(
+    api: Api, db: Database, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    with canary() as listening:
+        monkeypatch.setattr("generators.hosted.http._PORTS", frozenset({port_of(listening)}))
+        await message(db, api, f"https://{host}:{port_of(listening)}/hooks")
+
+        await attempt(db, Delivering(db, ExecutorSettings()))
+
+    assert "is not on the public internet" in await last_error(db)
+
+
+async def test_name_that_turns_private_between_two_attempts_is_not_connected_to(
+    api: Api, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[str]] = [[], ["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["64:ff9b::7f00:1"]]
+
+    async def rebinding(_host: str, _port: int) -> list[str]:
+        return answers.pop(0)
+
+    with canary() as listening:
+        monkeypatch.setattr("generators.hosted.http._PORTS", frozenset({port_of(listening)}))
+        await message(db, api, f"https://hooks.example:{port_of(listening)}/")
+        chore = Delivering(db, ExecutorSettings(), find=rebinding)
+        told = []
+        for _ in range(4):
+            await attempt(db, chore)
+            told.append(await last_error(db))
+
+    assert answers == []
+    assert told == [
+        "No answer: ConnectError.",
+        *["Not sent: hooks.example is not on the public internet."] * 3,
+    ]
+
+
+async def test_redirect_is_a_failure_and_is_not_followed(
+    api: Api, db: Database, receiver: Receiver, chore: Delivering
+) -> None:
+    with canary() as listening:
+        await message(db, api, receiver.url)
+        elsewhere = f"http://127.0.0.1:{port_of(listening)}/"
+        receiver.answers = [Response(status_code=307, headers={"location": elsewhere})]
+
+        await attempt(db, chore)
+
+    assert await last_error(db) == "It answered 307."
+    assert len(receiver.came) == 1
+
+
+async def test_answer_without_end_is_not_read(
+    api: Api, db: Database, receiver: Receiver, chore: Delivering
+) -> None:
+    async def forever() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+            await asyncio.sleep(0)  # lets the server see that nobody reads
+
+    await message(db, api, receiver.url)
+    receiver.answers = [StreamingResponse(forever())]
+
+    async with asyncio.timeout(4):
+        await attempt(db, chore)
+
+    listed = (await api.run(LIST)).data["webhooks"]["nodes"][0]["deliveries"]["nodes"]
+    assert [(one["state"], one["lastStatus"]) for one in listed] == [("DELIVERED", 200)]
+
+
+async def test_receiver_that_answers_letter_by_letter_is_given_up_in_time(api: Api, db: Database) -> None:
+    async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"H")
+                await writer.drain()
+                await asyncio.sleep(0.02)  # its own pace, which is what is tested
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    await message(db, api, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    settings = ExecutorSettings(webhook_allow_private=True, webhook_timeout_seconds=0.5)
+
+    await attempt(db, Delivering(db, settings))
+
+    assert (await last_error(db)).startswith("No answer")
+    server.close()
 
 
 async def test_foreign_endpoint_is_as_good_as_missing(api: Api, db: Database) -> None:

@@ -254,6 +254,32 @@ async def test_revoked_key_closes_its_socket(toy: Toy) -> None:
     await asyncio.wait_for(toy.cancelled.wait(), 5)
 
 
+async def test_role_that_was_taken_away_is_gone_on_an_open_socket(toy: Toy) -> None:
+    roles = ["owner"]
+
+    async def admit(_secret: str | None) -> Any:
+        return roles[-1]
+
+    plain = wiring(toy)
+    settings = GraphQLSettings(key_check_seconds=0.05)
+    view = GraphQLView(
+        type(plain)(schema=plain.schema, admit=admit, context=plain.context, settings=settings)
+    )
+    async with serving(view) as address, ready(address) as socket:
+
+        async def caller(name: str) -> str:
+            await socket.subscribe("{ who }", name)
+            answer = (await socket.next())["payload"]["data"]["who"]
+            await socket.next()
+            return str(answer.split()[0])
+
+        assert await caller("first") == "owner"
+        roles.append("viewer")
+        async with asyncio.timeout(10):
+            while await caller("again") != "viewer":
+                pass
+
+
 @dataclass
 class Expiring:
     """A viewer whose key ends."""

@@ -163,7 +163,9 @@ class Finisher:
                 title=f"Publish {held.job.title}",
                 request_id=held.job.request_id,
             )
-            await publications.publish(session, order)
+            _, fresh = await publications.publish(session, order)
+            if not fresh:
+                return
             session.add(
                 AuditEntry(
                     owner_id=variant.owner_id,

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from resolvers import audit, idempotency
+from resolvers.audit import OfUser
 from resolvers.context import Context, Info, Parent, Some
 from resolvers.idempotency import Asked
 from resolvers.identity import MAY, Scope, equip
@@ -33,14 +34,6 @@ class CreatedApiKey:
 
     api_key: ApiKey
     secret: str | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Account:
-    """A user as the audit log sees one: it belongs to itself."""
-
-    id: uuid.UUID
-    owner_id: uuid.UUID
 
 
 def api_keys(info: Info) -> Listing[ApiKey]:
@@ -91,7 +84,7 @@ async def create_api_key(info: Info, asked: CreateApiKeyInput) -> CreatedApiKey:
         secret = await equip(context.db, key)
         session.add(key)
         await session.flush()
-        audit.note(context, session, "api_key.created", _Account(id=key.id, owner_id=user.id), name=key.name)
+        audit.note(context, session, "api_key.created", _key(key), name=key.name)
         await idempotency.keep(session, context.viewer, once, key=key.id)
     return CreatedApiKey(key, secret)
 
@@ -110,7 +103,7 @@ async def revoke_api_key(info: Info, asked: RevokeApiKeyInput) -> ApiKey:
             raise Refused(UserErrorCode.NOT_FOUND, "There is no API key with this id.", ("apiKeyId",))
         if key.revoked_at is None:
             key.revoked_at = await session.scalar(select(text("clock()")))
-            audit.note(context, session, "api_key.revoked", _Account(id=key.id, owner_id=key.user_id))
+            audit.note(context, session, "api_key.revoked", _key(key))
     return key
 
 
@@ -133,9 +126,7 @@ async def create_user(info: Info, asked: CreateUserInput) -> User:
         limits = starting_limits(user.id, context.accounts)
         _change_limits(limits, asked)
         session.add(limits)
-        audit.note(
-            context, session, "user.created", _Account(id=user.id, owner_id=user.id), role=user.role.value
-        )
+        audit.note(context, session, "user.created", _account(user), role=user.role.value)
         await idempotency.keep(session, context.viewer, once, user=user.id)
     return user
 
@@ -157,10 +148,16 @@ async def update_user(info: Info, asked: UpdateUserInput) -> User:
             limits = Limits(user_id=user.id)
             session.add(limits)
         _change_limits(limits, asked)
-        audit.note(
-            context, session, "user.changed", _Account(id=user.id, owner_id=user.id), role=user.role.value
-        )
+        audit.note(context, session, "user.changed", _account(user), role=user.role.value)
     return user
+
+
+def _key(key: ApiKey) -> OfUser:
+    return OfUser(id=key.id, owner_id=key.user_id, kind="ApiKey")
+
+
+def _account(user: User) -> OfUser:
+    return OfUser(id=user.id, owner_id=user.id, kind="User")
 
 
 def _change_limits(limits: Limits, asked: CreateUserInput | UpdateUserInput) -> None:

@@ -83,7 +83,7 @@ CHANGES = {
     "publishVariants": Change("PUBLISH", "variant.published"),
     "deleteVariants": Change("WRITE", "variant.deleted"),
     "trainAdapter": Change("WRITE", "adapter.trained"),
-    "activateAdapter": Change("WRITE", "adapter.activated"),
+    "activateAdapter": quiet("the adapter of the matrix is active already; else adapter.activated"),
     "deleteAdapter": Change("WRITE", "adapter.deleted"),
     "downloadCheckpoint": Change("ADMIN", "checkpoint.downloaded"),
 }

@@ -189,3 +189,18 @@ async def test_audit_log_tells_what_was_done_and_only_to_its_owner(api: Api) -> 
     assert seen["nodes"][0] == {"actor": "owner", "action": "base_image.approved", "objectType": "Persona"}
     assert seen["nodes"][-1]["action"] == "api_key.created"
     assert (await other.run(AUDIT)).data["auditLog"]["totalCount"] == 0
+
+
+async def test_change_to_anothers_account_is_in_the_log_of_both(api: Api) -> None:
+    ada = (await api.do(CREATE_USER, handle="ada", role="EDITOR"))["user"]["id"]
+    key = await api.do(CREATE_KEY, name="for ada", userId=ada)
+
+    told = [
+        [
+            (one["actor"], one["action"], one["objectType"])
+            for one in (await who.run(AUDIT)).data["auditLog"]["nodes"]
+        ]
+        for who in (api, holding(api, key["secret"]))
+    ]
+
+    assert told == [[("owner", "api_key.created", "ApiKey"), ("owner", "user.created", "User")]] * 2

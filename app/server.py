@@ -126,7 +126,8 @@ async def _assemble(
     models: Models,
     stack: contextlib.AsyncExitStack,
 ) -> Server:
-    broadcast, board, metrics = Broadcast(), Board(), Metrics()
+    broadcast, metrics = Broadcast(), Metrics()
+    board = Board(metrics)
     broadcast.attach(opened.database)
     wire = Wire(opened.database, broadcast)
     wire.start()

@@ -102,11 +102,12 @@ class Executor:
             max_tries=settings.max_tries,
             randomness=parts.randomness,
             guard=parts.guard,
+            observer=parts.observer,
             ends={JobKind.IMAGE: Rewriter(parts.models).end, JobKind.ARTICLE: Articles(parts.models).end},
         )
         publishing = Publishing(parts.db, parts.vault, parts.places)
         self._runner = Runner(tools, parts.models, {TaskKind.PUBLISH: publishing, **parts.chores})
-        self._janitor = Janitor(tools, parts.observer)
+        self._janitor = Janitor(tools, self._lanes.names())
         self._flusher = Flusher(parts.db, parts.board, settings.flush_seconds)
         self._wire = Wire(parts.db, parts.broadcast)
         self._runs: dict[uuid.UUID, _Run] = {}

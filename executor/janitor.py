@@ -2,11 +2,11 @@
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 
 import structlog
 from sqlalchemy import select, text, update
 
-from executor.metrics import Observer
 from executor.models import Models
 from executor.recorder import Tools, drop_latents
 from store.database.tables import FINAL, Task
@@ -33,10 +33,10 @@ BATCH = 500
 class Janitor:
     """Everything here may be done by several servers at once and again after a crash."""
 
-    def __init__(self, tools: Tools, observer: Observer) -> None:
+    def __init__(self, tools: Tools, lanes: Iterable[str] = ()) -> None:
+        """`lanes` are those whose depth is told from the start, also while nothing waits in them."""
         self._tools = tools
-        self._observer = observer
-        self._lanes: set[str] = set()
+        self._lanes = set(lanes)
 
     async def take_over(self) -> int:
         """Put a dead predecessor's tasks back into the queue, however fresh their leases; returns how many."""
@@ -99,4 +99,4 @@ class Janitor:
             waiting = await depths(session)
         self._lanes |= waiting.keys()
         for lane in self._lanes:
-            self._observer.queue_depth(lane, waiting.get(lane, 0))
+            self._tools.observer.queue_depth(lane, waiting.get(lane, 0))

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 
+import structlog
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from executor.board import Board
 from executor.chores import Write
 from executor.content.guard import Guard, spoken
 from executor.finishing import Finisher, Ready
+from executor.metrics import Observer, Silent
 from executor.patience import persistently
 from executor.rewriting import EndOfText
 from executor.training import Sample, Trained
@@ -45,6 +47,7 @@ from store.files.vault import Vault
 from store.pictures import BytesGone
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
 
+log = structlog.get_logger(__name__)
 CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
 
 
@@ -240,6 +243,8 @@ class Recorder:
             self.outcome = "RETRIED" if again else "FAILED"
 
         await self._write(write)
+        self._tools.observer.provider_error(self._claim.lane, event.kind.value)
+        log.warning("run failed", code=event.kind.value, words=event.words, again=self.outcome == "RETRIED")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -255,6 +260,7 @@ class Tools:
     randomness: random.Random = dataclasses.field(default_factory=random.SystemRandom)
     ends: Mapping[JobKind, EndOfText] = dataclasses.field(default_factory=dict)
     guard: Guard = dataclasses.field(default_factory=Guard)
+    observer: Observer = dataclasses.field(default_factory=Silent)
 
 
 async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:

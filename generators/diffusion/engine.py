@@ -19,7 +19,7 @@ import structlog
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
-from generators.diffusion.failures import NoRoomError, failed
+from generators.diffusion.failures import NoRoomError
 from generators.diffusion.reserving import Reservation
 from generators.diffusion.runs import Post, Run
 from generators.diffusion.settings import DiffusionSettings
@@ -145,6 +145,9 @@ class Engine:
 
     def _warm(self) -> None:
         try:
+            from generators.diffusion import loading
+
+            loading.quiet()  # before the imports that talk
             from generators.diffusion.work import Work
 
             self._work = Work(self._settings, self._shelf)
@@ -162,9 +165,9 @@ class Engine:
             if error.busy:
                 self._park(run)
                 return
-            run.end(failed(error))
+            run.fail(error)
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.end(failed(error))
+            run.fail(error)
         with self._wake:
             self._preparing -= 1
             if ready:
@@ -230,7 +233,7 @@ class Engine:
             run.waited += 1
         for run, error in work.forward(runs).items():
             self._drop(run)
-            run.end(failed(error))
+            run.fail(error)
             self._leave(run)
         for run in runs:
             self._after_step(run)
@@ -265,7 +268,7 @@ class Engine:
             if self._work is not None and not run.canceled:
                 pack = self._work.decode(run)
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.end(failed(error))
+            run.fail(error)
         if pack is None or not self._hand_over(self._pack, lambda: self._packed(run, pack)):
             self._finished(run)
 
@@ -274,7 +277,7 @@ class Engine:
             if not run.canceled:
                 pack()
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.end(failed(error))
+            run.fail(error)
         self._finished(run)
 
     def _finished(self, run: Run) -> None:

@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+import structlog
+
 from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
 from generators.diffusion.calling import named
@@ -30,6 +32,7 @@ from generators.spec import (
     TrainingSpec,
 )
 
+log = structlog.get_logger(__name__)
 NONE_AVAILABLE = "No local image generation models available"
 
 
@@ -149,6 +152,7 @@ class DiffusionGenerator:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
                 loop.call_soon_threadsafe(mailbox.put, event)
 
+        log.debug("drawing", checkpoint=ask.checkpoint, steps=ask.steps, resumed=ask.latents is not None)
         run = self.engine.submit(ask, live, post)
         try:
             while True:

@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from generators.diffusion.asks import Ask
-from generators.events import Failed, ImageMade, LatentsSaved, Phase, Stepped
+from generators.diffusion.failures import failed
+from generators.events import Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
 from generators.generator import Live
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from generators.diffusion.families.family import State
     from generators.diffusion.residents import Resident
 
+log = structlog.get_logger(__name__)
 Post = Callable[[LatentsSaved | ImageMade | Failed], None]
 
 
@@ -65,3 +69,15 @@ class Run:
         """Post the final event, unless it was canceled."""
         if not self.canceled:
             self.post(event)
+
+    def fail(self, error: BaseException) -> None:
+        """Post why it failed; what nobody foresaw is logged, as only this thread has its traceback."""
+        event = failed(error)
+        if event.kind is FailureKind.INTERNAL and not self.canceled:
+            log.error(
+                "the engine failed",
+                request_id=self.ask.request,
+                checkpoint=self.ask.checkpoint,
+                exc_info=error,
+            )
+        self.end(event)

@@ -28,7 +28,6 @@ class Work:
 
     def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
         """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
-        loading.quiet()
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         self._settings = settings

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
+from structlog.testing import capture_logs
 
 from generators.diffusion.engine import Engine
 from generators.events import Failed, FailureKind, Phase, Stepped
@@ -175,12 +176,15 @@ def test_a_fault_of_one_row_does_not_touch_its_neighbours(
         return whole(self, pipeline, states)
 
     monkeypatch.setattr(StableDiffusion, "denoise", denoise)
-    bad = tiny.send(engine, tiny.ask("tiny-sd", width=72))
-    good = tiny.send(engine, tiny.ask("tiny-sd"))
-    end = bad.end()
+    with capture_logs() as lines:
+        bad = tiny.send(engine, tiny.ask("tiny-sd", width=72, request="req-1"))
+        good = tiny.send(engine, tiny.ask("tiny-sd"))
+        end = bad.end()
     assert isinstance(end, Failed)
     assert (end.kind, end.retryable) == (FailureKind.INTERNAL, True)
     assert "one row is bad" in end.words
+    [told] = [line for line in lines if line["event"] == "the engine failed"]
+    assert (told["request_id"], type(told["exc_info"])) == ("req-1", ArithmeticError)
     good.made()
 
 

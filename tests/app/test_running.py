@@ -1,0 +1,91 @@
+"""The whole server process on its own: what it counts and what it writes down while it draws one picture."""
+
+import json
+import pathlib
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.running import RunningServer
+
+REQUEST = "walk-through-0001"
+CREATE = """mutation ($look: String!) {
+  createPersona(input: {name: "Ada", appearance: $look}) { persona { id } }
+}"""
+GENERATE = """mutation ($input: GenerateBaseImageInput!) {
+  generateBaseImage(input: $input) { job { id } userErrors { message } }
+}"""
+WAIT = "query ($id: ID!) { node(id: $id) { ... on Job { status failure { code } } } }"
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: pathlib.Path) -> Iterator[RunningServer]:
+    environment = {"DATABASE_URL": database_url, "LOG_LEVEL": "debug", "SCRIPTED_GENERATOR": "true"}
+    running = RunningServer(tmp_path / "data", environment)
+    running.start()
+    yield running
+    running.close()
+
+
+def ask(server: RunningServer, query: str, request: str = "", **variables: Any) -> Any:
+    sent = urllib.request.Request(
+        f"{server.url}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json", **({"X-Request-ID": request} if request else {})},
+    )
+    with urllib.request.urlopen(sent) as answer:
+        return json.load(answer)["data"]
+
+
+def fetched(server: RunningServer, path: str) -> str:
+    with urllib.request.urlopen(server.url + path) as answer:
+        return str(answer.read().decode())
+
+
+def followed(server: RunningServer, job: str) -> None:
+    """Read a job's plain events to their end."""
+    assert "event: complete" in fetched(server, f"/events/jobs/{job}")
+
+
+def drawn(server: RunningServer, model: str, look: str) -> str:
+    """The id of a job that is over."""
+    persona = ask(server, CREATE, look=look)["createPersona"]["persona"]["id"]
+    asked = ask(server, GENERATE, REQUEST, input={"subjectId": persona, "steps": 6, "model": model})
+    job: str = asked["generateBaseImage"]["job"]["id"]
+    followed(server, job)
+    return job
+
+
+def figures(page: str) -> dict[str, float]:
+    """The samples by name and labels."""
+    lines = (line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, value in lines}
+
+
+def test_one_picture_leaves_its_figures_and_its_request_id_behind(server: RunningServer) -> None:
+    assert ask(server, WAIT, id=drawn(server, "starter", "a baker"))["node"]["status"] == "SUCCEEDED"
+    failing = drawn(server, "scripted", "a baker [fail=PROVIDER_DOWN]")
+
+    assert ask(server, WAIT, id=failing)["node"]["failure"] == {"code": "PROVIDER_DOWN"}
+    seen = figures(fetched(server, "/metrics"))
+    assert seen['likeness_queue_depth{lane="local"}'] == 0
+    assert seen['likeness_queue_wait_seconds_count{lane="local"}'] == 2
+    assert seen['likeness_step_seconds_count{model="starter"}'] == 5
+    assert seen['likeness_job_seconds_count{model="starter",outcome="SUCCEEDED"}'] == 1
+    assert seen['likeness_job_seconds_count{model="scripted",outcome="FAILED"}'] == 1
+    assert seen['likeness_provider_errors_total{code="PROVIDER_DOWN",lane="local"}'] == 1
+    assert seen['likeness_subscriptions_open{transport="events"}'] == 0
+    assert seen["likeness_bytes_stored"] > 1_000
+    assert server.end() == 0
+
+    lines = [json.loads(line) for line in server.log if line.startswith("{")]
+    told = {(line["logger"], line["event"]) for line in lines if line.get("request_id") == REQUEST}
+    assert {
+        ("likeness.http", "request"),
+        ("executor.runner", "run ended"),
+        ("executor.recorder", "run failed"),
+        ("generators.diffusion.generator", "drawing"),
+    } <= told
+    assert [line for line in server.log if not line.startswith(("{", "Likeness serves "))] == []

@@ -5,7 +5,10 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from app import settings as reader
+from app.starting import uncollected
+
+with uncollected():
+    from app import settings as reader
 
 NEEDS_NO_SETTINGS = frozenset({"sdl", "docs"})
 
@@ -28,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Likeness: pictures in which somebody keeps looking like themselves.",
+        epilog="Every setting of docs/settings.md is a flag too: `python -m app serve --port 9000 --data-dir ./mine`.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     _with_settings(commands.add_parser("serve", help="serve the API"))

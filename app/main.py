@@ -53,7 +53,9 @@ async def _serve(settings: Settings) -> int:
     chosen = settings.section(ServerSettings)
     listening = _listen(chosen)
     try:
-        async with running(settings) as (server, application_):
+        async with contextlib.AsyncExitStack() as stack:
+            _end_the_start_on_signals()
+            server, application_ = await stack.enter_async_context(running(settings))
             process = _Uvicorn(
                 uvicorn.Config(
                     application_,
@@ -69,6 +71,8 @@ async def _serve(settings: Settings) -> int:
             listening.listen(BACKLOG)
             _greet(listening, settings)
             await process.serve([listening])
+    except asyncio.CancelledError:  # nobody else cancels this task
+        log.info("told to stop before anything was served")
     finally:
         listening.close()
     log.info("stopped")
@@ -85,6 +89,20 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
+def _end_the_start_on_signals() -> None:
+    """Until there is something to bring to an end: take down what was built so far."""
+    starting = asyncio.current_task()
+    assert starting is not None
+    _on_signals(lambda _name: starting.cancel())
+
+
+def _on_signals(heard: Callable[[str], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, functools.partial(heard, number.name))
+
+
 def _end_on_signals(server: Server, process: uvicorn.Server, grace: float) -> None:
     loop = asyncio.get_running_loop()
     ending: list[asyncio.Task[None]] = []
@@ -97,9 +115,7 @@ def _end_on_signals(server: Server, process: uvicorn.Server, grace: float) -> No
         log.info("stopping", signal=name, grace_seconds=grace)
         ending.append(loop.create_task(_end(server, process, grace)))
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises KeyboardInterrupt instead
-            loop.add_signal_handler(number, functools.partial(end, number.name))
+    _on_signals(end)
 
 
 async def _end(server: Server, process: uvicorn.Server, grace: float) -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-SCRIPTS = ("bench.event_loop", "bench.engine")
+SCRIPTS = ("bench.start", "bench.event_loop", "bench.engine")
 
 
 def main() -> int:

@@ -5,8 +5,8 @@ A roll ends early however hostile its notation is: at most 200 dice, 200 charact
 
 import re
 import uuid
+from typing import TYPE_CHECKING
 
-import d20
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,9 @@ from resolvers.subjects import found
 from resolvers.visible import visible
 from store.database.ids import new_id
 from store.database.tables import DiceRoll, Post
+
+if TYPE_CHECKING:
+    import d20
 
 MOST_DICE = 200  # what selectors do with a set takes the square of its size
 MOST_AT_ONCE, MOST_ROLLS = 20, 100  # in one call, of one post
@@ -46,6 +49,8 @@ async def roll_dice(info: Info, asked: RollDiceInput) -> DiceRoll:
 
 def rolled(notation: str, field: tuple[str, ...], *, owner_id: uuid.UUID) -> DiceRoll:
     """A roll that is not kept yet; raises Refused INVALID_NOTATION, naming the place."""
+    import d20  # it builds its grammar when it is imported
+
     leading, notation = len(notation) - len(notation.lstrip()), notation.strip()
     number = _LONG_NUMBER.search(notation)
     if number is not None:
@@ -105,7 +110,7 @@ async def _of_posts(info: Info, keys: list[uuid.UUID]) -> list[list[DiceRoll]]:
     return [[roll for roll in rolls if roll.post_id == key] for key in keys]
 
 
-def _place(error: d20.RollSyntaxError, notation: str, leading: int) -> str:
+def _place(error: "d20.RollSyntaxError", notation: str, leading: int) -> str:
     got = str(error.got)
     if getattr(error.got, "type", None) == END or not got:
         return f"something is missing at its end, after character {leading + len(notation)}"

@@ -7,12 +7,14 @@ from app import logs
 from app.commands.failures import plainly
 from app.server_settings import ServerSettings
 from app.settings import Settings
+from app.starting import uncollected
 
 
 @plainly
 def run(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Serve; 0 after SIGTERM or Ctrl+C."""
-    from app.main import NeedsKey, PortTaken, serve
+    with uncollected():
+        from app.main import NeedsKey, PortTaken, serve
 
     logs.configure(settings.section(ServerSettings))
     try:

@@ -1,11 +1,17 @@
 """The whole server process on its own: what it counts and what it writes down while it draws one picture."""
 
 import json
+import os
 import pathlib
+import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.running import RunningServer
@@ -89,3 +95,40 @@ def test_one_picture_leaves_its_figures_and_its_request_id_behind(server: Runnin
         ("generators.diffusion.generator", "drawing"),
     } <= told
     assert [line for line in server.log if not line.startswith(("{", "Likeness serves "))] == []
+
+
+def test_told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_running(tmp_path: pathlib.Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")],
+        env={**environment, "PYTHONPATH": str(pathlib.Path.cwd()), "LOG_FORMAT": "json"},
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "data" / "postgres").exists():
+        assert starting.poll() is None
+        time.sleep(0.01)
+
+    starting.send_signal(signal.SIGTERM)
+    _, said = starting.communicate(timeout=60)
+
+    assert starting.returncode == 0, said
+    assert "told to stop before anything was served" in said
+    assert left_of(tmp_path) == []
+
+
+def left_of(folder: pathlib.Path) -> list[str]:
+    """Processes that still name the folder."""
+    lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    return [" ".join(line) for line in lines if any(str(folder) in word for word in line)]
+
+
+def test_what_is_slow_to_load_is_loaded_by_nobody_before_the_first_answer() -> None:
+    slow = ("torch", "diffusers", "transformers", "peft", "accelerate", "openai", "replicate", "google.genai")
+    slow += ("cloudinary", "obstore", "imagehash", "scipy", "d20")
+    script = f"import sys, app.main; print([name for name in {slow!r} if name in sys.modules])"
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "[]\n"

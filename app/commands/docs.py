@@ -41,7 +41,7 @@ def render() -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value == ():
+    if value in (None, (), ""):
         return "not set"
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -49,4 +49,4 @@ def _default(value: object) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return (text[:1].upper() + text[1:]).replace("|", "\\|")

@@ -10,31 +10,31 @@ class DiffusionSettings:
 
     Attributes:
         data_dir: where this server keeps what it makes; checkpoints it builds lie in `<data_dir>/checkpoints`.
-        local_checkpoints: LOCAL_CHECKPOINTS, each a folder in diffusers format or a hub id (`owner/name`,
+        local_checkpoints: checkpoints of your own, each a folder in diffusers format or a hub id (`owner/name`,
             `owner/name@revision`), optionally with a key of its own: `key=folder`.
-        local_extras: LOCAL_EXTRAS, networks beside the checkpoints of a family, each
+        local_extras: networks beside the checkpoints of a family, each
             `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
         builtin_checkpoints: whether the tested entries of the catalog are offered beside them.
-        starter_checkpoint: STARTER_CHECKPOINT; whether the built-in fallback is offered.
-        starter_folder: a trained starter checkpoint; None = the one shipped with the code, else noise.
-        hub_cache: where downloads lie; None = the cache that all Hugging Face tools on this machine share.
+        starter_checkpoint: whether the built-in fallback is offered, which draws where nothing else can.
+        starter_folder: a trained starter checkpoint; not set = the one shipped with the code, else noise.
+        hub_cache: where downloads lie; not set = the cache that all Hugging Face tools on this machine share.
         hub_endpoint: another hub than huggingface.co.
         hub_token: for gated downloads; never logged.
-        engine: ENGINE, "thread", or "process" for a process of its own that may crash without the server.
+        engine: "thread", or "process" for a process of its own that may crash without the server.
         device: "auto", "cuda", "cuda:N", "mps" or "cpu"; several with commas between them make several engines.
         dtype: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads of one forward; 0 = all cores but one, which the event loop and the database keep.
         max_rows: most rows of one forward; 0 = 8 on a CPU, 32 elsewhere, and never more than are found to pay.
             A request with guidance is two rows.
         max_resident: checkpoints kept loaded at once; the least recently used one leaves.
-        save_every_steps: a run's state is saved no more often than every so many steps (0 = never) ...
-        save_every_seconds: ... and no more often than every so many seconds.
+        save_every_steps: a run's state is saved no more often than every so many steps; 0 = never.
+        save_every_seconds: a run's state is saved no more often than every so many seconds.
         switch_interval: seconds after which Python lets another thread run, process-wide (0 = leave it);
             keeps the event loop's lateness below a millisecond while the engine thread computes.
-        channels_last: memory layout of convolutions; None = on CUDA only.
-        training_device: TRAINING_DEVICE, where adapters are trained; "auto" = where pictures are made, else "cpu" or
+        channels_last: memory layout of convolutions; not set = on CUDA only.
+        training_device: where adapters are trained; "auto" = where pictures are made, else "cpu" or
             "cuda:N".
-        training_pauses_serving: TRAINING_PAUSES_SERVING; whether a training waits for running pictures, unloads
+        training_pauses_serving: whether a training waits for running pictures, unloads
             all checkpoints and lets new pictures wait until it is over. For one device with little memory.
         training_save_seconds: a training's state is saved that often, and at each of its checkpoints.
         training_threads: CPU threads of a trainer.

@@ -21,11 +21,11 @@ class HostedSettings:
     Attributes:
         openai_api_key: OpenAI's key; without it no GPT Image model is available.
         openai_base_url: where OpenAI is reached.
-        openai_org_id: organisation that OpenAI bills; None = the key's own.
-        openai_project_id: project that OpenAI bills; None = the key's own.
+        openai_org_id: organisation that OpenAI bills; not set = the key's own.
+        openai_project_id: project that OpenAI bills; not set = the key's own.
         text_base_url: any OpenAI-compatible endpoint that writes text, such as `http://127.0.0.1:11434/v1`
-            (Ollama); None = OpenAI itself.
-        text_model: the model that writes texts; None = gpt-6-luna where there is an OpenAI key.
+            (Ollama); not set = OpenAI itself.
+        text_model: the model that writes texts; not set = gpt-6-luna where there is an OpenAI key.
         text_api_key: key of TEXT_BASE_URL, where it wants one.
         text_price_input: US dollars per million input tokens at TEXT_BASE_URL.
         text_price_output: US dollars per million output tokens at TEXT_BASE_URL.
@@ -33,9 +33,9 @@ class HostedSettings:
         replicate_base_url: where Replicate is reached.
         replicate_models: further Replicate models, each `owner/name`, `owner/name:version` or
             `deployments/owner/name`.
-        replicate_owner: account that owns trained models; None = the token's own account.
+        replicate_owner: account that owns trained models; not set = the token's own account.
         replicate_hardware: hardware of the models that trainings create.
-        replicate_webhook_url: public https address of our Replicate webhook; None = polling alone.
+        replicate_webhook_url: public https address of our Replicate webhook; not set = polling alone.
         replicate_webhook_secret: `whsec_…` from Replicate, checks incoming webhooks.
         recraft_api_token: Recraft's token.
         recraft_base_url: where Recraft is reached.

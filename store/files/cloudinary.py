@@ -29,7 +29,7 @@ class CloudinarySettings:
 
     Attributes:
         cloudinary_url: `cloudinary://key:secret@cloud`, as Cloudinary's console shows it; may end in
-            `?upload_prefix=https://…`. None = nothing is published there.
+            `?upload_prefix=https://…`. not set = nothing is published there.
         cloudinary_seconds: seconds for one request.
     """
 

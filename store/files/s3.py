@@ -26,13 +26,13 @@ class S3Settings:
     """Where pictures are published to, when it is a bucket.
 
     Attributes:
-        s3_bucket: the bucket; None = nothing is published there.
-        s3_endpoint: address of an S3-compatible service, such as `https://minio.example.com`; None = AWS.
+        s3_bucket: the bucket; not set = nothing is published there.
+        s3_endpoint: address of an S3-compatible service, such as `https://minio.example.com`; not set = AWS.
         s3_region: the bucket's region.
         s3_access_key_id: id of the access key.
         s3_secret_access_key: the access key itself.
         s3_prefix: folder inside the bucket, without slashes around it.
-        s3_public_url: address that the bucket is served under, such as a CDN's; None = the bucket's own address.
+        s3_public_url: address that the bucket is served under, such as a CDN's; not set = the bucket's own address.
         s3_virtual_hosted: the bucket's name is part of the host (AWS), not of the path (most others).
         s3_allow_http: take an endpoint without TLS.
         s3_seconds: seconds for one request to the bucket.

@@ -89,5 +89,9 @@ def test_every_setting_has_a_meaning() -> None:
     assert [row.name for row in reader.table() if len(row.meaning) < 15] == []
 
 
+def test_meanings_speak_to_people_and_not_of_python() -> None:
+    assert [row.name for row in reader.table() if "None" in row.meaning] == []
+
+
 def test_committed_page_lists_every_setting() -> None:
     assert docs.PAGE.read_text() == docs.render()

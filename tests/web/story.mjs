@@ -42,13 +42,16 @@ try {
   found.viewer = (await ran('Look around')).data.viewer.handle;
   const created = (await ran('Create a persona')).data.createPersona;
   found.created = created.persona.baseImageStatus;
+  found.offered = [await said(page, '#next')];
   await ran('Generate a base image');
   await watched(true);
   const seen = (await ran('See the candidates')).data.node;
   found.candidates = seen.baseImageHistory.nodes.map((one) => one.status);
   await page.waitForFunction(() => [...document.querySelectorAll('.pictures img')].filter((image) => image.naturalWidth > 0).length === 2);
   await page.screenshot({ path: `${folder}/candidates.png` });
+  found.captions = await page.$$eval('.pictures figcaption', (all) => all.map((one) => one.textContent));
   await ran('Reject the draft');
+  found.offered.push(await said(page, '#next'));
   await ran('Refine it');
   await watched(false);
   await step('Upload a picture');

@@ -42,6 +42,8 @@ async def test_newcomer_goes_from_a_name_to_a_locked_appearance(
     assert found["statuses"] == ["SUCCEEDED", "SUCCEEDED"]
     assert found["previews"] >= 3
     assert found["candidates"] == ["DRAFT", "DRAFT"]
+    assert found["captions"] == ["#2 DRAFT", "#1 DRAFT"]
+    assert found["offered"] == ["Generate a base image →", "Refine it →"]
     assert (found["uploaded"]["userErrors"], found["uploaded"]["variant"]["width"]) == ([], 256)
     assert found["approved"] == ["APPROVED", True]
     assert found["refused"] == "APPEARANCE_LOCKED"

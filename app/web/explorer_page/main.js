@@ -15,7 +15,7 @@ import { asCurl } from './curl.js';
 import { addToHistory, clearHistory, history, key, recall, remember, setKey } from './store.js';
 
 const el = (id) => document.getElementById(id);
-const state = { schema: null, stop: null, known: recall('known', {}), step: null };
+const state = { schema: null, stop: null, known: recall('known', {}), step: null, reached: 0 };
 
 const query = new Editor(el('query'), {
   label: 'GraphQL document',
@@ -106,6 +106,7 @@ async function ask(asked, operation) {
     status(`${answer.status} · ${Math.round(answer.ms)} ms · ${size}`, answer.status < 400 && !answer.body.errors);
     note(asked, operation, !answer.body.errors);
     learn(answer.body);
+    follow(answer.body);
   } catch (error) {
     result.clear();
     status(error.name === 'AbortError' ? 'stopped' : 'The server cannot be reached.', false);
@@ -173,18 +174,27 @@ function learn(body) {
   remember('known', state.known);
   drawKnown();
   drawStory();
-  suggest(found.jobId && body.data && Object.values(body.data)[0]?.job?.status === 'QUEUED' ? STORY.find((step) => step.wants === 'jobId') : null);
 }
 
-/** Offer the step that follows; after a job has been asked for, watching begins with one press. */
+/** After an answer without refusals: watch the job it asked for, else the story's next step. */
+function follow(body) {
+  const payloads = Object.values(body.data ?? {});
+  if (body.errors || payloads.some((payload) => payload?.userErrors?.length)) return suggest(null);
+  if (state.step) state.reached = Math.max(state.reached, STORY.indexOf(state.step));
+  if (payloads.some((payload) => payload?.job?.status === 'QUEUED')) return suggest(STORY.find((step) => step.wants === 'jobId'));
+  return suggest(state.step ? (STORY[state.reached + 1] ?? null) : null);
+}
+
+/** Offer a step. What only looks begins with that press; what changes something is opened, to be read first. */
 function suggest(step) {
   const button = el('next');
   button.hidden = !step;
   if (!step) return;
   button.textContent = `${step.title} →`;
   button.onclick = () => {
+    button.hidden = true;
     openStep(step);
-    start();
+    if (!step.query.startsWith('mutation')) start();
   };
 }
 

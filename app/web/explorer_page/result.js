@@ -70,22 +70,27 @@ function gallery(body) {
   const found = pictures(body.data, []);
   if (!found.length) return '';
   const shown = found.slice(0, 40).map(
-    ({ address, path }) => `<a href="${escaped(address)}" target="_blank" rel="noopener" title="${escaped(path)}"><img src="${escaped(address)}" alt="${escaped(path)}" loading="lazy"></a>`,
+    ({ address, path, caption }) => `<figure><a href="${escaped(address)}" target="_blank" rel="noopener" title="${escaped(path)}"><img src="${escaped(address)}" alt="${escaped(path)}" loading="lazy"></a>${caption ? `<figcaption>${escaped(caption)}</figcaption>` : ''}</figure>`,
   );
   return `<div class="pictures">${shown.join('')}</div>`;
 }
 
-function pictures(value, path, found = [], seen = new Set()) {
+/** What the object that a picture stands in says of it. */
+function told({ versionNumber, status, name }) {
+  return [versionNumber && `#${versionNumber}`, typeof status === 'string' ? status : null, typeof name === 'string' ? name : null].filter(Boolean).join(' ');
+}
+
+function pictures(value, path, found = [], seen = new Set(), caption = '') {
   if (typeof value === 'string') {
     const same = value.replace(/\?.*/, '').replace(/\/(original|256|512)$/, '');
     const saved = path.at(-1) === 'downloadUrl';
     if (!saved && PICTURE.test(value) && !seen.has(same)) {
       seen.add(same);
-      found.push({ address: value, path: path.join('.') });
+      found.push({ address: value, path: path.join('.'), caption });
     }
   } else if (value && typeof value === 'object') {
     const entries = Object.entries(value).sort(([one], [two]) => Number(two.startsWith('thumbnail')) - Number(one.startsWith('thumbnail')));
-    for (const [name, inner] of entries) pictures(inner, [...path, name], found, seen);
+    for (const [name, inner] of entries) pictures(inner, [...path, name], found, seen, told(value) || caption);
   }
   return found;
 }

@@ -97,6 +97,30 @@ def test_one_picture_leaves_its_figures_and_its_request_id_behind(server: Runnin
     assert [line for line in server.log if not line.startswith(("{", "Likeness serves "))] == []
 
 
+def test_told_to_stop_while_it_draws_streams_end_and_the_work_waits_for_the_next(
+    database_url: str, tmp_path: pathlib.Path
+) -> None:
+    quick = {"STOP_GRACE_SECONDS": "0.2", "SCRIPTED_GENERATOR": "true", "SCRIPTED_STEP_SECONDS": "0.01"}
+    server = RunningServer(tmp_path / "data", {"DATABASE_URL": database_url, **quick})
+    server.start()
+    try:
+        persona = ask(server, CREATE, look="a baker [hold_at=3]")["createPersona"]["persona"]["id"]
+        wanted = {"subjectId": persona, "model": "scripted", "steps": 6}
+        job = ask(server, GENERATE, input=wanted)["generateBaseImage"]["job"]["id"]
+        with urllib.request.urlopen(f"{server.url}/events/jobs/{job}") as events:
+            assert any(b'"step":3' in line for line in events)
+            assert server.end() == 0
+            left = events.read()
+        server.start()
+        after = ask(server, WAIT, id=job)["node"]
+    finally:
+        server.close()
+
+    assert b"event: complete" not in left
+    assert after["status"] in ("QUEUED", "RUNNING")
+    assert after["failure"] is None
+
+
 def test_told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_running(tmp_path: pathlib.Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     starting = subprocess.Popen(

@@ -21,7 +21,8 @@ mutation ($input: CancelJobInput!) {
 async def test_waiting_job_is_cancelled_at_once(api: Api) -> None:
     mira = await steps.persona(api)
     job = await steps.generated(api, mira, count=2)
-    payload = await api.do(CANCEL, jobId=job["id"])
+    with api.statements() as statements:
+        payload = await api.do(CANCEL, jobId=job["id"])
     assert payload["userErrors"] == []
     canceled = payload["job"]
     assert canceled.pop("finishedAt") is not None
@@ -33,6 +34,7 @@ async def test_waiting_job_is_cancelled_at_once(api: Api) -> None:
         "progress": {"sequence": 2 << 20, "status": "CANCELED"},
     }
     assert (await steps.state(api, mira))["baseImageStatus"] == "PENDING_UPLOAD"
+    assert len(statements) == 22
 
 
 async def test_running_job_never_succeeds_after_it_was_cancelled(api: Api) -> None:

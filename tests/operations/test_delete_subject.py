@@ -33,7 +33,8 @@ async def test_subject_goes_with_pictures_jobs_and_bytes(api: Api) -> None:
             )
         ).all()
     assert all(api.shop.vault.exists(file.sha256) for file in own)
-    payload = await api.do(DELETE, subjectId=mira)
+    with api.statements() as statements:
+        payload = await api.do(DELETE, subjectId=mira)
     assert payload == {"subject": {"id": mira, "name": "Mira"}, "userErrors": []}
     assert await steps.state(api, mira) is None
     assert [await count(api, table) for table in (Persona, Job, Variant, Task, File)] == [1, 1, 1, 1, 1]
@@ -43,6 +44,7 @@ async def test_subject_goes_with_pictures_jobs_and_bytes(api: Api) -> None:
         for name in (file.sha256, file.thumbnail_256, file.thumbnail_512)
     )
     assert (await steps.actions(api))[-1] == "subject.deleted"
+    assert len(statements) == 19
 
 
 async def test_running_jobs_are_cancelled(api: Api) -> None:

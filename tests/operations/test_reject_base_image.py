@@ -13,7 +13,8 @@ pytestmark = pytest.mark.asyncio
 async def test_current_draft_gives_way_to_the_newest_that_is_left(api: Api) -> None:
     mira = await steps.persona(api)
     first, second = await steps.drafts(api, mira, count=2)
-    payload = await api.do(REJECT, subjectId=mira, reason="too blurred")
+    with api.statements() as statements:
+        payload = await api.do(REJECT, subjectId=mira, reason="too blurred")
     assert payload["userErrors"] == []
     assert payload["subject"] == {
         "baseImageStatus": "DRAFT",
@@ -26,6 +27,7 @@ async def test_current_draft_gives_way_to_the_newest_that_is_left(api: Api) -> N
         },
     }
     assert (await steps.actions(api))[-1] == "base_image.rejected"
+    assert len(statements) == 9
 
 
 async def test_last_draft_leaves_the_persona_rejected(api: Api) -> None:

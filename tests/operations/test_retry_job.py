@@ -35,7 +35,8 @@ async def test_cancelled_variants_are_made_by_a_new_job(api: Api) -> None:
     mira = await steps.persona(api)
     first = await steps.generated(api, mira, count=2, seed=5, negativePrompt="")
     await api.do(CANCEL, jobId=first["id"])
-    payload = await api.do(RETRY, jobId=first["id"])
+    with api.statements() as statements:
+        payload = await api.do(RETRY, jobId=first["id"])
     assert payload["userErrors"] == []
     job = payload["job"]
     assert job.pop("id") != first["id"]
@@ -53,6 +54,7 @@ async def test_cancelled_variants_are_made_by_a_new_job(api: Api) -> None:
     assert [each["negativePrompt"] for each in variants] == ["", ""]
     assert [each["parameters"]["steps"] for each in variants] == [2, 2]
     assert (await steps.actions(api))[-1] == "job.retried"
+    assert len(statements) == 13
 
 
 async def test_retried_job_makes_the_picture_it_owes(api: Api) -> None:

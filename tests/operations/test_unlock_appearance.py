@@ -14,7 +14,8 @@ async def test_approved_picture_becomes_a_draft_again(api: Api) -> None:
     mira = await steps.persona(api)
     first, _ = await steps.drafts(api, mira, count=2)
     await api.do(APPROVE, subjectId=mira, variantId=first)
-    payload = await api.do(UNLOCK, subjectId=mira)
+    with api.statements() as statements:
+        payload = await api.do(UNLOCK, subjectId=mira)
     assert payload == {
         "subject": {
             "baseImageStatus": "DRAFT",
@@ -24,6 +25,7 @@ async def test_approved_picture_becomes_a_draft_again(api: Api) -> None:
         "userErrors": [],
     }
     assert (await steps.actions(api))[-1] == "appearance.unlocked"
+    assert len(statements) == 7
 
 
 @pytest.mark.parametrize("with_draft", [False, True])

@@ -47,7 +47,9 @@ async def test_filters_narrow_the_list(api: Api) -> None:
     uploaded = (await api.send(UPLOAD, ("me.png", picture()), subjectId=tom))["variant"]["id"]
     job = await steps.generated(api, tom)
     [waiting] = [node["id"] for node in job["variants"]["nodes"]]
-    assert await found(api) == [waiting, uploaded, second, first]
+    with api.statements() as statements:
+        assert await found(api) == [waiting, uploaded, second, first]
+    assert len(statements) == 2  # the page and its count
     assert await found(api, subjectId=mira) == [second, first]
     assert await found(api, jobId=job["id"]) == [waiting]
     assert await found(api, status=["QUEUED"]) == [waiting]

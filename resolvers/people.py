@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, text, true
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from resolvers import audit, idempotency
@@ -19,6 +20,7 @@ from resolvers.paging import Listing, Order
 from resolvers.people_inputs import CreateApiKeyInput, CreateUserInput, RevokeApiKeyInput, UpdateUserInput
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.visible import visible
+from store.database.ids import new_id
 from store.database.tables import ApiKey, AuditEntry, Limits, Role, User
 
 LIMITS = {
@@ -118,17 +120,22 @@ async def create_user(info: Info, asked: CreateUserInput) -> User:
         made = await idempotency.earlier(session, context.viewer, once)
         if made is not None:
             return await session.get_one(User, made["user"])
-        if await session.scalar(select(User.id).where(User.handle == handle)):
-            raise Refused(UserErrorCode.CONFLICT, f"There is a user called {handle} already.", ("handle",))
-        user = User(handle=handle, email=asked.email, role=asked.role)
-        session.add(user)
-        await session.flush()
+        user = await _newcomer(session, handle, asked)
         limits = starting_limits(user.id, context.accounts)
         _change_limits(limits, asked)
         session.add(limits)
         audit.note(context, session, "user.created", _account(user), role=user.role.value)
         await idempotency.keep(session, context.viewer, once, user=user.id)
     return user
+
+
+async def _newcomer(session: AsyncSession, handle: str, asked: CreateUserInput) -> User:
+    """The row; of two that ask for one handle at the same instant the later one waits for the other, and is refused."""
+    row = insert(User).values(id=new_id(), handle=handle, email=asked.email, role=asked.role)
+    made = await session.scalar(row.on_conflict_do_nothing(index_elements=[User.handle]).returning(User.id))
+    if made is None:
+        raise Refused(UserErrorCode.CONFLICT, f"There is a user called {handle} already.", ("handle",))
+    return await session.get_one(User, made)
 
 
 async def update_user(info: Info, asked: UpdateUserInput) -> User:

@@ -1,5 +1,6 @@
 """createApiKey, revokeApiKey, createUser, updateUser, apiKeys, users, auditLog"""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -118,6 +119,16 @@ async def test_taken_handle_is_refused(api: Api, db: Database) -> None:
 
     assert (refused["userErrors"][0]["code"], refused["userErrors"][0]["field"]) == ("CONFLICT", ["handle"])
     assert await count(db, User) == before
+
+
+async def test_one_handle_at_the_same_instant_makes_one_account(api: Api, db: Database) -> None:
+    before = await count(db, User)
+
+    payloads = await asyncio.gather(*(api.do(CREATE_USER, handle="ada") for _ in range(8)))
+
+    codes = sorted(error["code"] for payload in payloads for error in payload["userErrors"])
+    assert codes == ["CONFLICT"] * 7
+    assert await count(db, User) == before + 1
 
 
 async def test_null_limit_is_no_limit_and_an_absent_one_stays(api: Api, db: Database) -> None:

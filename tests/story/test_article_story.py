@@ -104,6 +104,21 @@ def world(database_url: str, tmp_path: pathlib.Path) -> Iterator[World]:
         yield World(running, text, bucket)
 
 
+async def own_text_with_a_photograph(world: World) -> None:
+    """An article that is written already, and a picture that is found."""
+    own = await world.run("OwnText")
+    assert (own["reused"], own["post"]["status"]) == (False, "AWAITING_IMAGE")
+    assert (await world.watch("Progress", job=own["job"]["id"]))[-1]["status"] == "SUCCEEDED"
+    article = await world.run("Article", slug="how-to-keep-bread")
+    [photograph] = article["candidates"]["nodes"]
+    assert (article["content"], article["status"]) == (
+        "In paper, never in the fridge.",
+        "AWAITING_APPROVAL",
+    )
+    assert photograph["attribution"]["text"].startswith("Photo by Ann ")
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.asyncio
 async def test_topic_becomes_a_published_article(world: World) -> None:
     begun = await world.run("WriteArticle")
@@ -139,6 +154,9 @@ async def test_topic_becomes_a_published_article(world: World) -> None:
     assert taken["variant"]["source"] == "STOCK"
     assert len((await world.run("Article", slug=slug))["candidates"]["nodes"]) == 4
 
+    await own_text_with_a_photograph(world)
+    assert len(world.text.seen) == 1
+
     approved = await world.run("Approve", post=post, variant=chosen["id"])
     twice = await world.run("Approve", post=post, variant=chosen["id"])
     assert twice["job"]["id"] == approved["job"]["id"]
@@ -154,6 +172,8 @@ async def test_topic_becomes_a_published_article(world: World) -> None:
     assert world.fetch(other["url"]) == 200
     assert not (copies / chosen["fileName"]).exists()
     assert (copies / other["fileName"]).exists()
+
+    assert (await world.run("Keep", variant=other["id"]))["variant"]["keep"] is True
 
     again = await world.run("Again")
     assert (again["reused"], again["post"]["id"], again["job"]["reusedPost"]) == (True, post, True)
@@ -178,6 +198,8 @@ def test_page_has_every_operation_that_the_story_runs() -> None:
         "MorePictures",
         "Photographs",
         "TakePhotograph",
+        "OwnText",
         "Approve",
         "Again",
+        "Keep",
     ]

@@ -104,6 +104,16 @@ def world(database_url: str, tmp_path: pathlib.Path) -> Iterator[World]:
         yield World(running, text, bucket)
 
 
+async def more_to_choose_from(world: World, post: str) -> None:
+    """Another picture of the model's, and a photograph with its photographer."""
+    more = await world.run("MorePictures", post=post)
+    assert (await world.watch("Progress", job=more["job"]["id"]))[-1]["status"] == "SUCCEEDED"
+    photographs = await world.run("Photographs")
+    assert photographs[0]["attribution"]["text"] == "Photo by Ann 1 on Pexels"
+    taken = await world.run("TakePhotograph", post=post)
+    assert taken["variant"]["source"] == "STOCK"
+
+
 async def own_text_with_a_photograph(world: World) -> None:
     """An article that is written already, and a picture that is found."""
     own = await world.run("OwnText")
@@ -146,12 +156,7 @@ async def test_topic_becomes_a_published_article(world: World) -> None:
     copies = world.folder / "previews"
     assert {copy.name for copy in copies.iterdir()} == {chosen["fileName"], other["fileName"]}
 
-    more = await world.run("MorePictures", post=post)
-    assert (await world.watch("Progress", job=more["job"]["id"]))[-1]["status"] == "SUCCEEDED"
-    photographs = await world.run("Photographs")
-    assert photographs[0]["attribution"]["text"] == "Photo by Ann 1 on Pexels"
-    taken = await world.run("TakePhotograph", post=post)
-    assert taken["variant"]["source"] == "STOCK"
+    await more_to_choose_from(world, post)
     assert len((await world.run("Article", slug=slug))["candidates"]["nodes"]) == 4
 
     await own_text_with_a_photograph(world)

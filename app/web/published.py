@@ -4,11 +4,14 @@ A key never holds other bytes, so it may be cached for good. Only the endings th
 nothing outside the folder.
 """
 
+import asyncio
 import re
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from app.graphql.refusals import ErrorCode
 from app.web.files import HEADERS
@@ -30,10 +33,26 @@ class PublishedPictures:
         found = KEY.fullmatch(request.path_params["key"])
         path = self._folder / found.group(0) if found else None
         if found is None or path is None or not path.is_file() or _outside(path, self._folder):
-            return problem(
-                ErrorCode.NOT_FOUND, "There is no published picture at this address.", 404, HEADERS
-            )
-        return FileResponse(path, media_type=TYPES[found.group(2)], headers=HEADERS | CACHE)
+            return _none()
+        return _Picture(path, media_type=TYPES[found.group(2)], headers=HEADERS | CACHE)
+
+
+class _Picture(FileResponse):
+    """The file, or 404 where it was taken back since it was found."""
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self.stat_result = await asyncio.to_thread(Path(self.path).stat)
+            self.set_stat_headers(self.stat_result)
+        except FileNotFoundError:
+            await _none()(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def _none() -> Response:
+    return problem(ErrorCode.NOT_FOUND, "There is no published picture at this address.", 404, HEADERS)
 
 
 def _outside(path: Path, folder: Path) -> bool:

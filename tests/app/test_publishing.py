@@ -120,6 +120,23 @@ async def test_nothing_else_is_served(tmp_path: pathlib.Path, path: str) -> None
     assert b"secret" not in answer.content
 
 
+@pytest.mark.asyncio
+async def test_picture_taken_back_while_it_is_asked_for_is_gone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"picture")
+
+    def takes_it_back(path: pathlib.Path, _folder: pathlib.Path) -> bool:
+        path.unlink()
+        return False
+
+    monkeypatch.setattr("app.web.published._outside", takes_it_back)
+    async with site(folder) as http:
+        assert (await http.get("/published/a.png")).status_code == 404
+
+
 def site(folder: pathlib.Path) -> httpx2.AsyncClient:
     pictures = PublishedPictures(folder)
     app = Starlette(routes=[Route("/published/{key:path}", pictures.__call__, methods=["GET"])])

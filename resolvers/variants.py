@@ -16,6 +16,7 @@ from resolvers.inputs import Direction, VariantFilter, VariantOrder
 from resolvers.paging import Listing, Order
 from resolvers.visible import visible
 from store.database.tables import Adapter, File, ImageSource, Job, Subject, Variant, VariantStatus
+from store.files import cloudinary
 from store.files.marking import SourceType
 from store.files.vault import FileMissing
 from store.naming import traceable_name
@@ -160,7 +161,10 @@ async def url(variant: Parent[Variant], info: Info) -> str | None:
 async def thumbnail_url(
     variant: Parent[Variant], info: Info, size: ThumbnailSize = ThumbnailSize.PX_256
 ) -> str | None:
-    """Where a small version is."""
+    """Where a small version is: at Cloudinary where the picture is published there, else here."""
+    derived = cloudinary.thumbnail(variant.cdn_url, int(size.value)) if variant.cdn_url else None
+    if derived is not None:
+        return derived
     file = await _file(variant, info)
     return None if file is None else info.context.files.signer.address(file.id, size.value)
 

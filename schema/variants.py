@@ -107,7 +107,7 @@ class Variant(Node):
     thumbnail_url = related(
         resolvers.variants.thumbnail_url,
         str | None,
-        "Where a small WEBP of it is; expires.",
+        "Where a small WEBP of it is, expiring; at Cloudinary, for good, once it is published there.",
         size="How small.",
     )
     placeholder = related(

@@ -7,6 +7,7 @@ imported on first use.
 import asyncio
 import dataclasses
 import hashlib
+import re
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ _MAX_BYTES = 100 * 1024 * 1024
 _RETRYABLE = frozenset({420, 429, 500, 502, 503, 504})
 _OK = 200
 _FOLDER = "image_gen"
+_DELIVERED = re.compile(rf"https?://[^/]+/[^/]+/image/upload/v\d+/{_FOLDER}/")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,16 @@ def publication_key(user_id: object, model_key: str, job_id: object, number: int
     """`image_gen/<userId>/<modelKey>_<jobId>_<n>`: the key under which a variant is published, on every target."""
     model = slugify(model_key, lowercase=False, regex_pattern=r"[^A-Za-z0-9.-]+").strip(".-") or "model"
     return checked_key(f"{_FOLDER}/{user_id}/{model}_{job_id}_{number}")
+
+
+def thumbnail(url: str, side: int) -> str | None:
+    """An address that serves the picture published at `url` in a box of `side` pixels, in the format that suits the browser.
+
+    Cloudinary makes it on demand, without a call. None = the picture is not published there.
+    """
+    if not _DELIVERED.match(url):
+        return None
+    return url.replace("/image/upload/", f"/image/upload/c_limit,f_auto,h_{side},q_auto,w_{side}/", 1)
 
 
 class CloudinaryTarget:
@@ -124,10 +136,6 @@ class CloudinaryTarget:
         if result not in ("ok", "not found"):
             raise TargetError(f"Cloudinary did not remove {published.handle}: {result}", retryable=True)
         return bool(result == "ok")
-
-    def thumbnail(self, published: Published, width: int) -> str:
-        """An address that serves it at most `width` pixels wide, in the format that suits the browser; made on demand."""
-        return published.url.replace("/upload/", f"/upload/c_limit,f_auto,q_auto,w_{width}/", 1)
 
     async def _holds(self, answer: dict[str, Any], data: bytes) -> bool:
         if answer.get("bytes") != len(data):

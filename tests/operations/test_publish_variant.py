@@ -9,13 +9,18 @@ from sqlalchemy import select
 from typing_extensions import override
 
 from executor.publishing import Places
-from store.database.tables import Publication, PublicationState, Role
+from store.database.tables import Publication, PublicationState, Role, Variant
+from store.files.cloudinary import CloudinarySettings, CloudinaryTarget
 from store.files.containers import MediaType
 from store.files.local import LocalFolder
 from store.files.targets import Published, TargetError
-from tests.client import Api, refused
+from store.publications import Order, publish
+from tests.client import Api, key, refused
+from tests.executor import workshop
 from tests.kills import victims
 from tests.operations import posts, steps
+from tests.peers.cloudinary import CLOUD, KEY, SECRET, CloudinaryPeer
+from tests.peers.serving import serving
 
 pytestmark = pytest.mark.asyncio
 PUBLISH = """
@@ -215,3 +220,27 @@ async def test_pictures_of_a_deleted_persona_are_taken_back_unless_a_post_shows_
 
 async def gone(api: Api, address: str) -> bool:
     return (await api.http.get(address)).status_code == 404
+
+
+async def test_picture_published_at_cloudinary_has_its_thumbnails_there(api: Api) -> None:
+    peer = CloudinaryPeer()
+    with serving(peer.app) as served:
+        peer.base = served.url
+        url = f"cloudinary://{KEY}:{SECRET}@{CLOUD}?upload_prefix={served.url}"
+        target = CloudinaryTarget(CloudinarySettings(cloudinary_url=url))
+        places = dataclasses.replace(api.places, targets={"cloudinary": target}, publish_to="cloudinary")
+        there = dataclasses.replace(api, places=places)
+        picture = await scene(api)
+        async with api.shop.db.begin() as session:
+            variant = await session.get_one(Variant, key(picture))
+            job, _ = await publish(session, Order(variant=variant, target="cloudinary"))
+        async with there.working():
+            await workshop.ended(api.shop, job.id)
+        [public_id] = peer.assets
+        shown = "query ($id: ID!) { node(id: $id) { ... on Variant { url thumbnailUrl(size: PX_512) } } }"
+        found = (await api.run(shown, id=picture)).data["node"]
+    assert found == {
+        "url": f"{served.url}/demo/image/upload/v1/{public_id}.png",
+        "thumbnailUrl": f"{served.url}/demo/image/upload/c_limit,f_auto,h_512,q_auto,w_512/v1/{public_id}.png",
+    }
+    assert public_id.startswith(f"image_gen/{api.viewer.user_id}/scripted_")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ _UPLOAD = {
     "file",
 }
 _HOUR = 3600
+_DERIVED = re.compile(r"c_limit,f_auto,h_\d+,q_auto,w_\d+")
 
 
 class CloudinaryPeer:
@@ -105,7 +107,13 @@ class CloudinaryPeer:
         return JSONResponse(self._asset(public_id))
 
     async def _deliver(self, request: Request) -> Response:
-        public_id = request.path_params["rest"].removeprefix("v1/").removesuffix(".png")
+        rest = request.path_params["rest"]
+        first = rest.partition("/")[0]
+        if "," in first:  # a derived picture: its parameters come sorted, as the client writes them
+            if not _DERIVED.fullmatch(first):
+                return Response(status_code=400)
+            rest = rest.removeprefix(f"{first}/")
+        public_id = rest.removeprefix("v1/").removesuffix(".png")
         data = self.assets.get(public_id)
         return Response(data, media_type="image/png") if data is not None else Response(status_code=404)
 

@@ -5,9 +5,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
-from store.files.cloudinary import CloudinarySettings, CloudinaryTarget, parsed, publication_key
+from store.files.cloudinary import CloudinarySettings, CloudinaryTarget, parsed, publication_key, thumbnail
 from store.files.containers import MediaType
 from store.files.targets import KeyTaken, Published, Target, TargetError
 from tests.peers.cloudinary import CLOUD, KEY, SECRET, CloudinaryPeer
@@ -101,10 +102,18 @@ async def test_thumbnail_is_a_derived_address_without_a_call(served: Served) -> 
     target = _target(served)
     published = await target.upload(NAME, DATA, MediaType.PNG)
     asked = len(served.faults.requests)
-    assert target.thumbnail(published, 256) == (
-        f"{served.url}/demo/image/upload/c_limit,f_auto,q_auto,w_256/v1/{NAME}.png"
-    )
+    address = thumbnail(published.url, 256)
+    assert address == f"{served.url}/demo/image/upload/c_limit,f_auto,h_256,q_auto,w_256/v1/{NAME}.png"
     assert len(served.faults.requests) == asked
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        assert (await client.get(address)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "url", ["/published/image_gen/u1/a_j_1.png", "https://cdn.example.com/site/image_gen/u1/a_j_1.png"]
+)
+async def test_picture_published_elsewhere_has_no_derived_address(url: str) -> None:
+    assert thumbnail(url, 256) is None
 
 
 async def test_wrong_secret_is_refused_for_good_and_never_told(served: Served, peer: CloudinaryPeer) -> None:

@@ -82,7 +82,7 @@ class Faulty:
             await self._app(scope, receive, _nobody)
             send.__self__.transport.abort()
         elif fault.kind in ("short", "drip"):
-            await self._app(scope, receive, _Spoiled(send, fault.kind))
+            await self._app(scope, receive, _Spoiled(send, fault.kind, self._faults.released))
         else:
             await _drain(receive)
             await self._answer(fault, send)
@@ -111,9 +111,10 @@ async def _drain(receive: Any) -> None:
 class _Spoiled:
     """Sends half of the body and cuts (short), or one byte now and then (drip)."""
 
-    def __init__(self, send: Any, kind: str) -> None:
+    def __init__(self, send: Any, kind: str, released: threading.Event) -> None:
         self._send = send
         self._kind = kind
+        self._released = released
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -126,6 +127,9 @@ class _Spoiled:
             self._send.__self__.transport.abort()
             return
         for byte in body[:200]:
+            if self._released.is_set():
+                self._send.__self__.transport.abort()
+                return
             await self._send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
             await asyncio.sleep(0.05)
 

@@ -15,11 +15,16 @@ class TrainAdapterInput:
     """An adapter to train on 3 to 50 pictures, finished ones or uploads, each of them once."""
 
     subject_id: SubjectId = given("The persona or character that the pictures show.")
-    variant_ids: list[VariantId] | None = given("Finished pictures.", default=None)
+    variant_ids: list[VariantId] | None = given(
+        "Finished pictures. With neither these nor `uploadIds`: the subject's approved, published, favourite and kept "
+        "ones, the newest 50.",
+        default=None,
+    )
     upload_ids: list[UploadId] | None = given("Pictures sent before to `POST /uploads`.", default=None)
     captions: list[str] | None = given(
         "What each picture shows beside the look: pose, place, clothes, light. One for each picture, those of "
-        "`variantIds` first; an empty one is written by the trainer, as all are when absent.",
+        "`variantIds` first; an empty one, as all when absent, is made of the words that the picture was made from, "
+        "or says only who it is.",
         most=CAPTION,
         default=None,
     )

@@ -9,19 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from executor import specs
 from executor.lanes import TRAIN_LANE
 from generators.catalog import Capability, Model, Provider, Recipe
-from generators.spec import FileRef, TrainingImage, TrainingSpec
+from generators.spec import TrainingImage, TrainingSpec
 from resolvers import audit, idempotency, lessons
 from resolvers.adapter_inputs import TrainAdapterInput
 from resolvers.checks import within
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
 from resolvers.ids import SubjectId
+from resolvers.lessons import Source
 from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import found
 from store import queue
 from store.database.ids import new_id
 from store.database.tables import (
-    File,
     Job,
     JobKind,
     Persona,
@@ -46,8 +46,8 @@ async def train_adapter(info: Info, asked: TrainAdapterInput) -> Job:
         if made is not None:
             return await found(session, context.viewer, Job, made["job"])
         subject = await found(session, context.viewer, Subject, asked.subject_id)
-        files = await lessons.named(context, session, asked.variant_ids or [], asked.upload_ids or [])
-        job = await _begin(context, session, subject, files, asked)
+        sources = await lessons.asked_for(context, session, subject, asked)
+        job = await _begin(context, session, subject, sources, asked)
         await idempotency.keep(session, context.viewer, once, job=job.id)
     return job
 
@@ -60,21 +60,25 @@ async def train_on_approval(
     Raises:
         Refused: naming `trainAdapter`; the approval is not to stand then either.
     """
-    files = await lessons.chosen(context, session, subject, approved)
+    sources = await lessons.chosen(context, session, subject, approved)
     try:
         return await _begin(
-            context, session, subject, files, TrainAdapterInput(subject_id=SubjectId(subject.id))
+            context, session, subject, sources, TrainAdapterInput(subject_id=SubjectId(subject.id))
         )
     except Refused as refused:
         raise Refused(refused.reason, refused.message, ("trainAdapter",)) from refused
 
 
 async def _begin(
-    context: Context, session: AsyncSession, subject: Subject, files: Sequence[File], asked: TrainAdapterInput
+    context: Context,
+    session: AsyncSession,
+    subject: Subject,
+    sources: Sequence[Source],
+    asked: TrainAdapterInput,
 ) -> Job:
     """One job with one task, and what it says in the audit log."""
     model = _model(context, asked.model)
-    spec = _spec(context, subject, model, files, asked)
+    spec = _spec(context, subject, model, sources, asked)
     job = _job(context, subject, spec)
     await queue.enqueue(session, job, [], [_task(context, job, model, spec)])
     audit.note(context, session, "adapter.trained", job, model=model.key, pictures=len(spec.images))
@@ -110,7 +114,7 @@ def _model(context: Context, key: str | None) -> Model:
 
 
 def _spec(
-    context: Context, subject: Subject, model: Model, files: Sequence[File], asked: TrainAdapterInput
+    context: Context, subject: Subject, model: Model, sources: Sequence[Source], asked: TrainAdapterInput
 ) -> TrainingSpec:
     recipe = model.recipe or USUAL
     steps, rank = asked.steps or recipe.steps, asked.rank or recipe.rank
@@ -122,7 +126,7 @@ def _spec(
     trigger, kind = _trigger(subject, asked.trigger), _class(subject, asked.class_prompt)
     return TrainingSpec(
         model=model.key,
-        images=_lessons(files, asked.captions, f"{trigger} {kind}", trigger),
+        images=_lessons(sources, asked.captions, f"{trigger} {kind}", trigger),
         trigger=trigger,
         class_prompt=kind,
         rank=rank,
@@ -165,19 +169,20 @@ def _class(subject: Subject, wanted: str | None) -> str:
 
 
 def _lessons(
-    files: Sequence[File], captions: Sequence[str] | None, name: str, trigger: str
+    sources: Sequence[Source], captions: Sequence[str] | None, name: str, trigger: str
 ) -> tuple[TrainingImage, ...]:
-    """The pictures with their captions, each of which begins with the subject's name."""
-    told = list(captions or [""] * len(files))
-    if len(told) != len(files):
-        words = f"Give one caption for each picture: {len(files)} pictures, {len(told)} captions."
+    """The pictures with their captions, each of which begins with the subject's name.
+
+    What the caller leaves open is made of the words that the picture was made from: what is said of a picture is not
+    learned as a part of the look.
+    """
+    told = list(captions or [""] * len(sources))
+    if len(told) != len(sources):
+        words = f"Give one caption for each picture: {len(sources)} pictures, {len(told)} captions."
         raise Refused(UserErrorCode.INVALID_INPUT, words, ("captions",))
     return tuple(
-        TrainingImage(
-            file=FileRef(sha256=file.sha256, size=file.size, media_type=file.media_type),
-            caption=_captioned(words.strip(), name, trigger),
-        )
-        for file, words in zip(files, told, strict=True)
+        TrainingImage(file=source.file, caption=_captioned(words.strip() or source.words, name, trigger))
+        for source, words in zip(sources, told, strict=True)
     )
 
 

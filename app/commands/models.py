@@ -42,8 +42,12 @@ def _list(settings: Settings) -> int:
 
 
 async def _pull(chosen: DiffusionSettings, key: str) -> int:
+    shelf = Shelf(chosen)
+    entry = shelf.get(key) or shelf.network(key)
+    if entry is not None:
+        print(f"{entry.name} from {entry.source}; licence: {entry.licence or 'not known, see its page'}.")
     try:
-        async for progress in pull(Shelf(chosen), chosen, key):
+        async for progress in pull(shelf, chosen, key):
             done, total = progress.done / MIB, progress.total / MIB
             sys.stderr.write(f"\r{key}: {done:,.0f} of {total:,.0f} MB ({done / max(total, 1e-9):.0%})")
             sys.stderr.flush()

@@ -12,7 +12,7 @@ from typing import Any
 
 from generators.catalog import Availability, Capability, Size
 from generators.diffusion.catalog_entries import BUILTIN, Checkpoint
-from generators.diffusion.extras import BUILTIN_EXTRAS, Extra, ExtraKind, configured, own_adapter
+from generators.diffusion.extras import BUILTIN_EXTRAS, HUB_ID, Extra, ExtraKind, configured, own_adapter
 from generators.diffusion.families.cards import BY_PIPELINE, FamilyCard
 from generators.diffusion.settings import DiffusionSettings
 
@@ -25,7 +25,6 @@ EXTRA_CAPABILITIES = {
     ExtraKind.IP_ADAPTER: Capability.REFERENCE_IMAGES,
     ExtraKind.CONTROLNET: Capability.CONTROLNET,
 }
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 Json = dict[str, Any]
 
 
@@ -78,7 +77,7 @@ class Shelf:
         """Whether it can be loaded, as far as its files tell; a load that failed is remembered."""
         entry = self._entries.get(key)
         if entry is None:
-            return Availability(available=False, reason=f"No local checkpoint has the key {key!r}.")
+            return self._extra_availability(key)
         with self._lock:
             broken = self._broken.get(key)
         if broken:
@@ -119,6 +118,19 @@ class Shelf:
     def extras(self) -> tuple[Extra, ...]:
         """All that are known, installed or not."""
         return tuple(self._extras)
+
+    def network(self, key: str) -> Extra | None:
+        """The first of that key; None when nobody knows it."""
+        return next((extra for extra in self._extras if extra.key == key), None)
+
+    def _extra_availability(self, key: str) -> Availability:
+        extra = self.network(key)
+        if extra is None:
+            return Availability(available=False, reason=f"No local checkpoint has the key {key!r}.")
+        if self.extra_folder(extra) is not None:
+            return Availability(available=True)
+        lacking = f"The folder {extra.source} lacks one of {', '.join(extra.files())}."
+        return Availability(available=False, reason=lacking if extra.is_folder else absent(key))
 
     def extra_folder(self, extra: Extra) -> Path | None:
         """Where it lies, complete; else None."""
@@ -204,7 +216,12 @@ def _starter(folder: Path) -> Checkpoint:
 def _absent(entry: Checkpoint) -> str:
     if entry.is_folder:
         return f"The folder {entry.source} holds no {INDEX}; it must be a checkpoint in diffusers format."
-    return f"Not downloaded; run `python -m app models pull {entry.key}`."
+    return absent(entry.key)
+
+
+def absent(key: str) -> str:
+    """Why something that could be downloaded cannot be used."""
+    return f"Not downloaded; run `python -m app models pull {key}`."
 
 
 def _unusable(folder: Path) -> str | None:

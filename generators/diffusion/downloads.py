@@ -13,9 +13,13 @@ from typing import Any
 
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import INDEX, Shelf
+from generators.diffusion.extras import Extra
 from generators.diffusion.settings import DiffusionSettings
 
+Package = Checkpoint | Extra
+
 CHUNK = 2**22
+BESIDE = re.compile(r"^(LICENSE[^/]*|README\.md)$")
 SIDE_FILES = re.compile(r"^(model_index\.json|LICENSE[^/]*|README\.md|[^/]+/[^/]+\.(json|txt|model|jinja))$")
 LEAST_SPARE = 2**30  # bytes left free on the disk after a download
 
@@ -45,6 +49,7 @@ class _File:
     name: str
     size: int
     sha256: str | None
+    blob: str | None = None
 
 
 async def pull(shelf: Shelf, settings: DiffusionSettings, key: str) -> AsyncGenerator[Progress]:
@@ -56,9 +61,9 @@ async def pull(shelf: Shelf, settings: DiffusionSettings, key: str) -> AsyncGene
     Raises:
         DownloadError: unknown key, a folder, not on the hub, no access, no disk, no network, or broken files.
     """
-    entry = shelf.get(key)
+    entry = shelf.get(key) or shelf.network(key)
     if entry is None:
-        raise DownloadError(f"No local checkpoint has the key {key!r}.")
+        raise DownloadError(f"No local checkpoint, IP-Adapter or ControlNet has the key {key!r}.")
     if entry.is_folder:
         raise DownloadError(f"{key!r} is the folder {entry.source}; there is nothing to download.")
     loop = asyncio.get_running_loop()
@@ -108,7 +113,7 @@ class _Newest:
 
 
 def _fetch(
-    shelf: Shelf, settings: DiffusionSettings, entry: Checkpoint, talk: tuple[_Newest, threading.Event]
+    shelf: Shelf, settings: DiffusionSettings, entry: Package, talk: tuple[_Newest, threading.Event]
 ) -> int:
     """On a thread of its own; the bytes of the checkpoint."""
     import huggingface_hub
@@ -119,7 +124,8 @@ def _fetch(
     with _plain_words(entry):
         api = huggingface_hub.HfApi(endpoint=settings.hub_endpoint, token=settings.hub_token or None)
         info = api.model_info(entry.source, revision=revision, files_metadata=True)
-        files = _wanted(entry, info.siblings or [])
+        siblings = info.siblings or []
+        files = _named(entry, siblings) if isinstance(entry, Extra) else _wanted(entry, siblings)
         _room(cache, entry, files)
         counter = _Counter(sum(file.size for file in files), newest.put, stop)
         bar = counter.bar()
@@ -136,7 +142,7 @@ def _fetch(
             counter.ended(file.size)
             if info.sha and f"/{info.sha}/" not in Path(path).as_posix():
                 raise DownloadError(f"{entry.source} changed while it was fetched.", retryable=True)
-    folder = shelf.folder(entry)
+    folder = shelf.extra_folder(entry) if isinstance(entry, Extra) else shelf.folder(entry)
     if folder is None:
         raise DownloadError(f"{entry.source} lacks parts that its {INDEX} names.")
     _verify(folder, files, stop)
@@ -144,7 +150,7 @@ def _fetch(
 
 
 @contextlib.contextmanager
-def _plain_words(entry: Checkpoint) -> Iterator[None]:
+def _plain_words(entry: Package) -> Iterator[None]:
     """The hub's errors as ours."""
     import httpx2
     from huggingface_hub import errors
@@ -179,12 +185,31 @@ def _wanted(entry: Checkpoint, siblings: list[Any]) -> list[_File]:
             has_mark = bool(mark) and f"{mark}." in file
             weights = has_mark if part in reduced else not re.search(r"\.(fp16|bf16|non_ema|ema)\.", file)
         if weights or SIDE_FILES.match(name):
-            sha256 = item.lfs.sha256 if item.lfs else None
-            chosen.append(_File(name=name, size=int(item.size or 0), sha256=sha256))
+            chosen.append(_file(item))
     return chosen
 
 
-def _room(cache: Path, entry: Checkpoint, files: list[_File]) -> None:
+def _named(extra: Extra, siblings: list[Any]) -> list[_File]:
+    """The files without which it cannot be used, and what says what it is."""
+    found = {item.rfilename: item for item in siblings}
+    lacking = [name for name in extra.files() if name not in found]
+    if lacking:
+        raise DownloadError(f"{extra.source} has no {', '.join(lacking)}.")
+    told = [name for name in found if BESIDE.match(name)]
+    return [_file(found[name]) for name in [*extra.files(), *told]]
+
+
+def _file(item: Any) -> _File:
+    lfs = item.lfs
+    return _File(
+        name=item.rfilename,
+        size=int(item.size or 0),
+        sha256=lfs.sha256 if lfs else None,
+        blob=None if lfs else item.blob_id,
+    )
+
+
+def _room(cache: Path, entry: Package, files: list[_File]) -> None:
     needed = sum(file.size for file in files)
     free = shutil.disk_usage(cache).free
     if free < needed + LEAST_SPARE:
@@ -198,20 +223,26 @@ def _verify(folder: Path, files: list[_File], stop: threading.Event) -> None:
         path = folder / file.name
         if not path.is_file() or (file.size and path.stat().st_size != file.size):
             raise DownloadError(f"{file.name} did not arrive whole.", retryable=True)
-        if file.sha256 and _sha256(path, stop) != file.sha256:
+        digest = hashlib.sha256() if file.sha256 else _blob(file.size)
+        wanted = file.sha256 or file.blob
+        if wanted and _digest(path, digest, stop) != wanted:
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise DownloadError(f"{file.name} arrived damaged and was removed.", retryable=True)
 
 
-def _sha256(path: Path, stop: threading.Event) -> str:
-    digest = hashlib.sha256()
+def _blob(size: int) -> Any:
+    """Git's name of a file begins with its size; it tells damage, and no more is asked of it."""
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
+def _digest(path: Path, digest: Any, stop: threading.Event) -> str:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             if stop.is_set():
                 raise _StoppedError
             digest.update(chunk)
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 class _Counter:

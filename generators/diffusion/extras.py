@@ -2,7 +2,12 @@
 
 import dataclasses
 import enum
+import re
 from pathlib import Path
+
+from generators.catalog import Model, Provider
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?$")
 
 OWN_ADAPTER = "ip_adapter"
 
@@ -32,6 +37,24 @@ class Extra:
     encoder: str = ""
     prepare: str = "tile"
     licence: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.kind.value} for {self.family} checkpoints"
+
+    def model(self) -> Model:
+        """Its catalog row: something to download, which makes no pictures of its own."""
+        note = "Used by itself with every checkpoint of its family, once it is here."
+        return Model(
+            key=self.key,
+            name=self.name,
+            provider=Provider.LOCAL,
+            capabilities=frozenset(),
+            version=self.revision,
+            licence=self.licence,
+            note=note,
+        )
 
     def files(self) -> tuple[str, ...]:
         """Names, relative to the source, without which it cannot be used."""
@@ -98,21 +121,23 @@ def own_adapter(folder: Path | None) -> tuple[Extra, Path] | None:
 def configured(text: str) -> Extra:
     """One LOCAL_EXTRAS entry: `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
 
-    An IP-Adapter's folder holds `ip-adapter.safetensors` and `image_encoder/`.
+    A hub id (`owner/name`) may stand where the folder stands. An IP-Adapter's folder holds `ip-adapter.safetensors` and `image_encoder/`.
 
     Raises:
         ValueError: it is not of that form.
     """
     head, found, folder = text.strip().partition("=")
     kind, colon, family = head.partition(":")
-    source = str(Path(folder).expanduser())
+    is_folder = HUB_ID.match(folder) is None or Path(folder).expanduser().is_dir()
+    source, _, revision = (str(Path(folder).expanduser()), "", "") if is_folder else folder.partition("@")
     if found and colon and family and folder and kind == "ip-adapter":
         return Extra(
             key=head,
             kind=ExtraKind.IP_ADAPTER,
             family=family,
             source=source,
-            is_folder=True,
+            is_folder=is_folder,
+            revision=revision or None,
             weights="ip-adapter.safetensors",
             encoder="image_encoder",
         )
@@ -123,7 +148,8 @@ def configured(text: str) -> Extra:
             kind=ExtraKind.CONTROLNET,
             family=family,
             source=source,
-            is_folder=True,
+            is_folder=is_folder,
+            revision=revision or None,
             prepare=prepare,
         )
     raise ValueError(

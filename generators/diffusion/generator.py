@@ -55,8 +55,9 @@ class DiffusionGenerator:
         self._trainings = Trainings(settings, encoders, self.engine, open_file)
 
     def models(self) -> Sequence[Model]:
-        """The local checkpoints, best first."""
-        return [entry.model() for entry in self.shelf.checkpoints()]
+        """The local checkpoints, best first, then the networks beside them."""
+        extras = {extra.key: extra.model() for extra in reversed(self.shelf.extras())}
+        return [*(entry.model() for entry in self.shelf.checkpoints()), *extras.values()]
 
     def availability(self, key: str) -> Availability:
         """Whether the checkpoint lies on disk, complete and of a kind that the engine runs."""
@@ -64,12 +65,12 @@ class DiffusionGenerator:
 
     def not_downloadable(self, key: str) -> str | None:
         """Why there is nothing to bring for that checkpoint; None = it can be brought."""
-        entry = self.shelf.get(key)
+        entry = self.shelf.get(key) or self.shelf.network(key)
         if entry is None:
             return f"No local checkpoint has the key {key!r}."
         if entry.is_folder:
             return f"{entry.name} is a folder of this server; there is nothing to download."
-        return f"{entry.name} is here already." if self.shelf.folder(entry) is not None else None
+        return f"{entry.name} is here already." if self.shelf.availability(key).available else None
 
     def best_model(self) -> Model | None:
         """The highest in rank that can be used now; None = `unavailable_words` says why."""

@@ -75,6 +75,11 @@ mutation ($input: GenerateImagesInput!) {
   generateImages(input: $input) { job { id } userErrors { code message field } }
 }
 """
+SCENE = """
+mutation ($input: GenerateImagesInput!) {
+  generateImages(input: $input) { job { id variants { nodes { id } } } userErrors { message } }
+}
+"""
 PICTURE = """
 query ($id: ID!) {
   node(id: $id) { ... on Job { variants { nodes { status parameters conditioning { kind weight } } } } }
@@ -183,6 +188,71 @@ async def test_captions_begin_with_the_subjects_name(desk: Api) -> None:
         None,
         "portrait of zwx by the sea",
     ]
+
+
+async def test_pictures_of_ours_bring_their_words_and_base_images_none(api: Api) -> None:
+    subject = await steps.persona(api)
+    [base] = await steps.drafts(api, subject)
+    scenes = [await scene(api, subject, words) for words in ("smiling by the sea", "in a library")]
+
+    async with serving(api.shop.db, api.shop.vault._root, Catalog({TRAINABLE: READY})) as desk:
+        payload = await desk.do(
+            TRAIN, subjectId=subject, variantIds=[base, *scenes], captions=["", "", "angry"], trigger="zwx"
+        )
+
+    spec = (await spec_of(api, payload["job"]["id"])).spec
+    assert [image["caption"] for image in spec["images"]] == [
+        None,
+        "zwx person, smiling by the sea",
+        "zwx person, angry",
+    ]
+
+
+async def test_chosen_pictures_are_learned_when_none_are_named(api: Api) -> None:
+    subject = await steps.persona(api, "Mira")
+    base, _ = await steps.drafts(api, subject, 2)
+    assert (await api.do(steps.APPROVE, subjectId=subject, variantId=base))["userErrors"] == []
+    liked, kept, sample = [await scene(api, subject, f"scene {number}") for number in range(3)]
+    await mark(api, liked, is_favorite=True)
+
+    async with serving(api.shop.db, api.shop.vault._root, Catalog({TRAINABLE: READY})) as desk:
+        few = await desk.do(TRAIN, subjectId=subject)
+        captioned = await desk.do(TRAIN, subjectId=subject, captions=["a", "b"])
+        await mark(api, kept, keep=True)
+        await mark(api, sample, keep=True, parameters={"trainingStep": 50})
+        payload = await desk.do(TRAIN, subjectId=subject, trigger="zwx")
+
+    assert refused(few) == (
+        "INVALID_INPUT",
+        (
+            "Mira has 2 approved, favourite or kept pictures; a training takes 3 to 50. Choose more, or name "
+            "pictures in `variantIds` and `uploadIds`."
+        ),
+        ["variantIds"],
+    )
+    assert refused(captioned)[::2] == ("INVALID_INPUT", ["captions"])
+    task = await spec_of(api, payload["job"]["id"])
+    assert [image["caption"] for image in task.spec["images"]] == [
+        "zwx person, scene 1",
+        "zwx person, scene 0",
+        None,
+    ]
+    assert len(task.spec["images"]) == 3
+
+
+async def scene(api: Api, subject_id: str, words: str) -> str:
+    """The id of a finished picture of the subject."""
+    payload = await api.do(SCENE, prompt=words, subjectId=subject_id, **steps.QUICK)
+    async with api.working():
+        await api.ended(payload["job"]["id"])
+    return str(payload["job"]["variants"]["nodes"][0]["id"])
+
+
+async def mark(api: Api, variant_id: str, **values: Any) -> None:
+    async with api.shop.db.begin() as session:
+        variant = await session.get_one(Variant, key(variant_id))
+        for name, value in values.items():
+            setattr(variant, name, value)
 
 
 async def test_training_elsewhere_waits_in_the_providers_lane(desk: Api) -> None:

@@ -34,12 +34,17 @@ class Hub:
         """As the hub lists them: large files with their SHA-256."""
         listed = []
         for name, data in self.files.items():
-            entry: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": "0" * 40}
+            entry: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": blob(data)}
             if name.endswith((".safetensors", ".bin", ".ckpt")):
                 digest = hashlib.sha256(data).hexdigest()
                 entry["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 100}
             listed.append(entry)
         return listed
+
+
+def blob(data: bytes) -> str:
+    """Git's name of a file."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 class Server(http.server.ThreadingHTTPServer):

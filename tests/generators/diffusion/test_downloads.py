@@ -193,3 +193,60 @@ async def test_what_is_not_on_the_hub_is_refused(tmp_path: Path, key: str, words
     settings = tiny.settings(tmp_path, local_checkpoints=(f"folder={tmp_path}",))
     with pytest.raises(DownloadError, match=words):
         await drained(settings, Shelf(settings), key)
+
+
+async def test_network_beside_a_checkpoint_is_pulled_and_gives_it_what_it_can(
+    tmp_path: Path, sd_folder: Path
+) -> None:
+    from generators.catalog import Capability
+    from tests.generators.diffusion import worn
+
+    folder = worn.control_net(tiny.sd(), tmp_path / "control")
+    (folder / "README.md").write_text("A ControlNet.")
+    (folder / "pickle.bin").write_bytes(b"pickle")
+    with served(folder) as (hub, address):
+        settings = tiny.settings(
+            tmp_path,
+            sd_folder,
+            local_extras=("controlnet:sd=owner/name",),
+            hub_cache=tmp_path / "hub",
+            hub_endpoint=address,
+        )
+        shelf = Shelf(settings)
+        absent = shelf.availability("controlnet:sd")
+        before = shelf.checkpoints()[0].model().capabilities
+
+        progress = await drained(settings, shelf, "controlnet:sd")
+
+    assert absent.reason == "Not downloaded; run `python -m app models pull controlnet:sd`."
+    assert Capability.CONTROLNET not in before
+    assert progress[-1].done == progress[-1].total > 0
+    assert shelf.availability("controlnet:sd").available
+    assert Capability.CONTROLNET in shelf.checkpoints()[0].model().capabilities
+    fetched = {path.rpartition("/")[2] for path in hub.asked if "/resolve/" in path}
+    assert fetched == {"config.json", "diffusion_pytorch_model.safetensors", "README.md"}
+
+
+async def test_damaged_small_file_is_removed_and_told(
+    settings: DiffusionSettings, hub: tuple[Hub, str]
+) -> None:
+    shelf = Shelf(settings)
+    hub[0].damage.add("scheduler/scheduler_config.json")
+
+    with pytest.raises(DownloadError, match=r"scheduler_config.json arrived damaged and was removed"):
+        await drained(settings, shelf)
+
+
+async def test_networks_beside_are_in_the_catalog_with_their_licences(tmp_path: Path) -> None:
+    async def nothing(file: FileRef) -> bytes:
+        raise FileNotFoundError(file.sha256)
+
+    settings = tiny.settings(tmp_path, builtin_checkpoints=True, hub_cache=tmp_path / "hub")
+    generator = DiffusionGenerator(settings, nothing)
+    models = {model.key: model for model in generator.models()}
+
+    adapter = models["ip-adapter-sdxl"]
+    assert (adapter.name, adapter.licence) == ("IP-Adapter for sdxl checkpoints", "Apache-2.0")
+    assert adapter.capabilities == frozenset()
+    assert generator.not_downloadable("ip-adapter-sdxl") is None
+    assert not generator.availability("ip-adapter-sdxl").available

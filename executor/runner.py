@@ -105,7 +105,12 @@ class Runner:
             text = None
             if claim.job_id is not None:
                 text = await session.scalar(select(Job.text).where(Job.id == claim.job_id))
-        return Known(calls=calls, latents=await _known_latents(self._tools.vault, claim), text=text or "")
+        return Known(
+            calls=calls,
+            latents=await _known_latents(self._tools.vault, claim),
+            text=text or "",
+            fence=claim.fence,
+        )
 
 
 async def _close(events: AsyncIterator[Event]) -> None:

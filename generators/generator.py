@@ -40,11 +40,12 @@ class KnownLatents:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Known:
-    """What earlier runs of the same task had committed before they died."""
+    """What earlier runs of the same task had committed before they died. `fence` is this run's own number."""
 
     calls: tuple[KnownCall, ...] = ()
     latents: KnownLatents | None = None
     text: str = ""
+    fence: int = 0
 
 
 class Live(Protocol):

@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,9 @@ class Engine:
         self._work: Work | None = None
         self._broken: BaseException | None = None
         self._lent: set[Reservation] = set()
+        self._beside: list[
+            Reservation
+        ] = []  # trainers on this device, beside which smaller forwards are made
 
     def start(self) -> None:
         """Import torch, find the device and load the best checkpoint, all in the background."""
@@ -119,7 +122,7 @@ class Engine:
             self._closed = True
             for run in self._open.values():
                 run.cancel()
-            for reservation in self._lent:
+            for reservation in (*self._lent, *self._beside):
                 reservation.end()
             self._wake.notify_all()
         for pool in (self._prepare, self._decode, self._pack):
@@ -196,6 +199,7 @@ class Engine:
             reservation.granted(work.free_memory())
             if exclusively:
                 reservation.wait()
+            self._beside.append(reservation)
         reservation.granted(None)
         with self._wake:
             self._lent.discard(reservation)
@@ -227,7 +231,7 @@ class Engine:
         work = self._work
         assert work is not None  # nothing becomes ready before there is one
         by_number = {run.number: run for run in ready}
-        chosen = self._turns.choose([turn_of(run) for run in ready], work.cap)
+        chosen = self._turns.choose([turn_of(run) for run in ready], self._cap)
         runs = [by_number[turn.number] for turn in chosen]
         for run in ready:
             run.waited += 1
@@ -237,6 +241,13 @@ class Engine:
             self._leave(run)
         for run in runs:
             self._after_step(run)
+
+    def _cap(self, share: Hashable) -> int:
+        """Most rows of a forward: half as many while a trainer needs memory on this device too."""
+        work = self._work
+        assert work is not None
+        self._beside = [one for one in self._beside if not one.over]
+        return max(1, work.cap(share) // 2) if self._beside else work.cap(share)
 
     def _after_step(self, run: Run) -> None:
         work, state = self._work, run.state

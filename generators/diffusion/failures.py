@@ -11,6 +11,10 @@ class BadAskError(Exception):
     """This checkpoint cannot make that picture; the words are for its owner."""
 
 
+class TooLittleError(Exception):
+    """A training does not fit now; the words say how much is needed and how much there is."""
+
+
 class NoRoomError(Exception):
     """The checkpoint does not fit now. `busy` = something that is in use might leave and make room."""
 

@@ -21,6 +21,7 @@ from generators.diffusion.encoders import LocalEncoders
 from generators.diffusion.serving import Serving
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.trainer.folders import own_folder, sweep
+from generators.diffusion.trainer.need import too_little
 from generators.diffusion.trainer.orders import TEMPLATE, Lesson, Order, called
 from generators.events import (
     AdapterMade,
@@ -47,7 +48,6 @@ FEWEST, MOST = 1, 50  # a reference image that was just approved may be all ther
 SAMPLE_STEPS = 20
 PRIOR_FOR_EACH = 2
 MOST_PRIOR = 40
-GIB = 2**30
 
 
 class Trainings:
@@ -81,7 +81,7 @@ class Trainings:
             yield Failed(kind=FailureKind.BAD_REQUEST, words=words)
             return
         live.report(Stepped(phase=Phase.LOADING_MODEL))
-        with own_folder(self._settings.training_dir) as folder:
+        with own_folder(self._settings.training_dir, known.fence) as folder:
             try:
                 order = await self._order(spec, entry, known, folder)
             except FileNotFoundError:
@@ -98,13 +98,8 @@ class Trainings:
             exclusively=settings.training_pauses_serving, elsewhere=settings.training_device != "auto"
         ) as reservation:
             free = await asyncio.wrap_future(reservation.ready)
-            need = 0 if free is None else await asyncio.to_thread(needed, order)
-            if free is not None and free < need:
-                words = (
-                    f"This training needs about {need / GIB:.1f} GiB of the device's memory; "
-                    f"{free / GIB:.1f} GiB are free. Wait for running work, set TRAINING_PAUSES_SERVING, or set "
-                    "TRAINING_DEVICE to another device."
-                )
+            words = await asyncio.to_thread(too_little, order, free)
+            if words is not None:
                 yield Failed(kind=FailureKind.OUT_OF_MEMORY, words=words, retryable=True)
                 return
             async with contextlib.aclosing(_events(order, spec, live)) as events:
@@ -153,16 +148,6 @@ class Trainings:
             judge=str(judge) if judge is not None else "",
             save_seconds=settings.training_save_seconds,
         )
-
-
-def needed(order: Order) -> int:
-    """Bytes of device memory that a training takes, roughly: weights, adapter with its moments, activations.
-
-    Weights as they lie on disk, twice that where they are stored in half precision and may be widened; 6 GiB of
-    activations at 1024x1024 with gradient checkpointing, by area. A rule of thumb, not a measurement.
-    """
-    weights = sum(path.stat().st_size for path in Path(order.source).glob("*/*.safetensors"))
-    return int(weights * 1.5 + 6 * GIB * (order.side / 1024) ** 2)
 
 
 async def _events(order: Order, spec: TrainingSpec, live: Live) -> AsyncGenerator[Event, None]:
@@ -231,7 +216,9 @@ async def _understood(told: dict[str, Any], order: Order, spec: TrainingSpec, li
                 data=await _taken(order, told["file"]), media_type="image/webp", step=told["step"]
             )
         case "failed":
-            return Failed(kind=FailureKind(told["kind"]), words=told["words"])
+            return Failed(
+                kind=FailureKind(told["kind"]), words=told["words"], retryable=bool(told.get("retryable"))
+            )
         case "done":
             return AdapterMade(
                 data=await _taken(order, told["file"]),

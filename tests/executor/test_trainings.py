@@ -37,7 +37,7 @@ from store.queue import Held, enqueue
 from tests.executor import workshop
 from tests.executor.workshop import Order, Workshop
 from tests.generators.diffusion import tiny
-from tests.generators.diffusion.test_training import face, trainers
+from tests.generators.diffusion.trainings import face, trainers
 from tests.operations.test_webhooks import claim_of
 from tests.peers.clock import VirtualTime
 from tests.peers.replicate import TOKEN, ReplicatePeer

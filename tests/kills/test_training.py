@@ -15,7 +15,7 @@ from store.files.vault import Vault
 from store.queue import enqueue
 from tests.executor import workshop
 from tests.executor.workshop import Order
-from tests.generators.diffusion.test_training import face, gone, trainers
+from tests.generators.diffusion.trainings import face, gone, trainers
 from tests.kills.victims import all_final, until, victim
 
 pytestmark = pytest.mark.asyncio

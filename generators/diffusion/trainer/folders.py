@@ -11,9 +11,9 @@ ALIVE = "alive"
 
 
 @contextlib.contextmanager
-def own_folder(parent: Path) -> Iterator[Path]:
-    """A new folder under a name that no other run has; removed at the end, with all that is in it."""
-    folder = parent / f"run-{secrets.token_hex(8)}"
+def own_folder(parent: Path, fence: int) -> Iterator[Path]:
+    """A new folder under a name that no other run has, with its fence; removed at the end, with all that is in it."""
+    folder = parent / f"run-{fence}-{secrets.token_hex(8)}"
     folder.mkdir(parents=True)
     try:
         with (folder / ALIVE).open("w") as file:

@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from PIL import Image
 
-from generators.diffusion import loading, starter
+from generators.diffusion import loading, room, starter
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.devices import Device, discover
-from generators.diffusion.failures import BadAskError
+from generators.diffusion.failures import BadAskError, TooLittleError
 from generators.diffusion.trainer.judging import Judge, held_out_loss
 from generators.diffusion.trainer.keeping import Record, adapter, load_state, save_state
 from generators.diffusion.trainer.lessons import Batch, joined, school
+from generators.diffusion.trainer.need import too_little
 from generators.diffusion.trainer.orders import TEMPLATE, Order
 
 NAME = "likeness"
@@ -43,9 +44,13 @@ def learn(order: Order, say: Say) -> None:
 
     Raises:
         BadAskError: it cannot be trained like that; the words are for the owner.
+        TooLittleError: the device has too little memory free, with numbers.
     """
     loading.quiet()
     device = _device(order)
+    words = too_little(order, room.free(device))
+    if words is not None:
+        raise TooLittleError(words)
     say("phase", phase="LOADING_MODEL")
     pipeline = _pipeline(order, device)
     say("phase", phase="ENCODING")
@@ -205,7 +210,10 @@ class Training:
 
 
 def _device(order: Order) -> Device:
-    device = discover(device=order.device, dtype=order.dtype)
+    try:
+        device = discover(device=order.device, dtype=order.dtype)
+    except ValueError as error:
+        raise BadAskError(f"There is no device to train on: {error} See TRAINING_DEVICE.") from error
     if device.kind == "cpu":
         torch.set_num_threads(order.threads)
     if device.dtype == "float16":  # gradients vanish in it

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generators.diffusion.failures import BadAskError, out_of_memory
+from generators.diffusion.failures import BadAskError, TooLittleError, out_of_memory
 from generators.diffusion.trainer.orders import Order
 
 NICE = 10
@@ -67,9 +67,11 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _words(error: Exception) -> dict[str, str]:
+def _words(error: Exception) -> dict[str, Any]:
     if isinstance(error, BadAskError):
         return {"kind": "BAD_REQUEST", "words": str(error)}
+    if isinstance(error, TooLittleError):
+        return {"kind": "OUT_OF_MEMORY", "words": str(error), "retryable": True}
     if out_of_memory(error):
         words = "The device's memory does not suffice for this training; ask for a smaller rank, or train elsewhere."
         return {"kind": "OUT_OF_MEMORY", "words": words}

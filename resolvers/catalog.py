@@ -7,8 +7,9 @@ from resolvers.context import Info, Parent
 
 
 def models(info: Info, capability: Capability | None = None) -> list[Model]:
-    """All of them, or those that can do one thing."""
-    return info.context.models.list(capability)
+    """All of them, or those that can do one thing; what can be used now comes first."""
+    found = info.context.models.list(capability)
+    return sorted(found, key=lambda model: not _availability(model, info).available)
 
 
 def capabilities(model: Parent[Model]) -> list[Capability]:

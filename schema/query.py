@@ -85,6 +85,6 @@ class Query(ImageQueries, PostQueries, GameQueries, ReviewQueries):
     models = related(
         resolvers.catalog.models,
         list[GeneratorModel],
-        "Every model, those that cannot be used included.",
+        "Every model: those that can be used now, then the others with their reasons.",
         capability="Only those that can do this.",
     )

@@ -60,9 +60,11 @@ async def test_typical_seconds_are_measured_here(api: Api) -> None:
     assert model["typicalSeconds"] > 0
 
 
-async def test_capability_narrows_the_list_and_reasons_are_given(db: Database, tmp_path: Path) -> None:
+async def test_usable_ones_come_first_reasons_are_given_and_a_capability_narrows_the_list(
+    db: Database, tmp_path: Path
+) -> None:
     words = "GPT Image is not available. Check OPENAI_API_KEY configuration"
-    catalog = Catalog({SMALL: READY, HOSTED: Availability(available=False, reason=words)})
+    catalog = Catalog({HOSTED: Availability(available=False, reason=words), SMALL: READY})
     async with client.serving(db, tmp_path, catalog) as api:
         models = (await api.run(MODELS)).data["models"]
         assert [(each["key"], each["available"], each["unavailableReason"]) for each in models] == [

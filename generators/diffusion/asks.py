@@ -25,7 +25,7 @@ class Ask:
     `strength` 0..1 is how much of the initial picture is given up (diffusers' meaning). `exact` = forwards of
     its own. `scheduler` names another noise scheduler class than the checkpoint's own. `latents` is what an
     earlier run saved. `loras` add up; `references` are pictures to look like; `control` a picture whose shape
-    is held.
+    is held. `mask` = of the initial picture only what is transparent there (or white) is painted anew.
     """
 
     checkpoint: str
@@ -39,6 +39,7 @@ class Ask:
     exact: bool = False
     scheduler: str | None = None
     init_image: bytes | None = dataclasses.field(default=None, repr=False)
+    mask: bytes | None = dataclasses.field(default=None, repr=False)
     strength: float = 1.0
     loras: tuple[Piece, ...] = ()
     references: tuple[Piece, ...] = ()
@@ -58,6 +59,7 @@ class Ask:
             (self.prompt, self.negative_prompt),
             (self.width, self.height, self.steps, self.guidance, self.seed, self.scheduler),
             hashlib.sha256(self.init_image).hexdigest() if self.init_image else None,
+            hashlib.sha256(self.mask).hexdigest() if self.mask else None,
             self.strength,
             (len(self.loras), pieces),
             (self.control.sha256, self.control.weight) if self.control else None,

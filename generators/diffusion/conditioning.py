@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from generators.catalog import Capability, Model
 from generators.diffusion.asks import Ask, Piece
-from generators.spec import Conditioning, ConditioningKind, OpenFile
+from generators.spec import Conditioning, ConditioningKind, FileRef, OpenFile
 
 LEAST_STRENGTH = 0.02
 NEEDS = {
@@ -82,6 +82,20 @@ async def opened(ask: Ask, chosen: Chosen, open_file: OpenFile) -> Ask:
         strength = min(1.0, max(LEAST_STRENGTH, 1.0 - item.weight))
         ask = dataclasses.replace(ask, init_image=initial.data, strength=strength)
     return ask
+
+
+async def masked(ask: Ask, mask: FileRef, open_file: OpenFile) -> Ask:
+    """The request with a mask over its initial picture, of which a part is painted anew.
+
+    Raises:
+        LostFileError: the mask is gone, or there is no picture to paint in.
+    """
+    if ask.init_image is None:
+        raise LostFileError("A mask needs an initial image to paint in, which this request has not.")
+    try:
+        return dataclasses.replace(ask, mask=await open_file(mask))
+    except FileNotFoundError as error:
+        raise LostFileError("The mask is no longer stored.") from error
 
 
 async def _piece(item: Conditioning, open_file: OpenFile) -> Piece:

@@ -3,6 +3,9 @@
 import dataclasses
 import os
 import platform
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 BF16_ROCM = ("gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
@@ -113,3 +116,17 @@ def _gpu(torch: Any, index: int) -> Device:
         attention="native flash" if bf16 else "native",
         memory=int(facts.total_memory),
     )
+
+
+def several_gpus(devices: Path = Path("/dev")) -> bool:
+    """Whether this machine seems to have more than one GPU; a look at device files, without torch (Linux)."""
+    nvidia = [path for path in devices.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal()]
+    amd = list(devices.glob("dri/renderD*")) if (devices / "kfd").exists() else []
+    return max(len(nvidia), len(amd)) > 1
+
+
+def visible_gpus() -> int:
+    """How many torch sees. In a process of its own, so that a server whose engines are processes loads no torch."""
+    code = "import torch; print(torch.cuda.device_count())"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - our own program, no shell
+    return int(done.stdout) if done.returncode == 0 else 1

@@ -154,7 +154,7 @@ class Engine:
             from generators.diffusion.work import Work
 
             self._work = Work(self._settings, self._shelf)
-            self._work.warm()
+            self._work.warm(lambda: self._closed or self._preparing > 0)
         except Exception as error:  # noqa: BLE001 - kept, and told to every request
             self._broken = error
 
@@ -168,9 +168,9 @@ class Engine:
             if error.busy:
                 self._park(run)
                 return
-            run.fail(error)
+            self._fail(run, error)
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.fail(error)
+            self._fail(run, error)
         with self._wake:
             self._preparing -= 1
             if ready:
@@ -178,6 +178,9 @@ class Engine:
                 self._wake.notify_all()
         if not ready:
             self._leave(run)
+
+    def _fail(self, run: Run, error: BaseException) -> None:
+        run.fail(error, free=self._work.free_memory() if self._work is not None else None)
 
     def _park(self, run: Run) -> None:
         """Let it wait until another request leaves, which may free its checkpoint's memory."""
@@ -237,7 +240,7 @@ class Engine:
             run.waited += 1
         for run, error in work.forward(runs).items():
             self._drop(run)
-            run.fail(error)
+            self._fail(run, error)
             self._leave(run)
         for run in runs:
             self._after_step(run)
@@ -279,7 +282,7 @@ class Engine:
             if self._work is not None and not run.canceled:
                 pack = self._work.decode(run)
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.fail(error)
+            self._fail(run, error)
         if pack is None or not self._hand_over(self._pack, lambda: self._packed(run, pack)):
             self._finished(run)
 
@@ -288,7 +291,7 @@ class Engine:
             if not run.canceled:
                 pack()
         except Exception as error:  # noqa: BLE001 - becomes the run's Failed
-            run.fail(error)
+            self._fail(run, error)
         self._finished(run)
 
     def _finished(self, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Networks that hold a likeness beside a checkpoint: IP-Adapters and ControlNets, as data. Knows no torch."""
+"""Networks beside a checkpoint: IP-Adapters, ControlNets, preview autoencoders, as data. Knows no torch."""
 
 import dataclasses
 import enum
@@ -17,6 +17,7 @@ class ExtraKind(enum.Enum):
 
     IP_ADAPTER = "IP-Adapter"
     CONTROLNET = "ControlNet"
+    PREVIEW = "preview autoencoder"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,8 @@ class Extra:
     """One network for all checkpoints of a family.
 
     `source` is a hub id or a folder. IP-Adapter: `weights` and `encoder` (a folder) lie below it. ControlNet:
-    `prepare` says what is made of the picture first, "canny" or "tile".
+    `prepare` says what is made of the picture first, "canny" or "tile". A preview autoencoder is an
+    `AutoencoderTiny` folder that decodes the family's latents.
     """
 
     key: str
@@ -98,6 +100,22 @@ BUILTIN_EXTRAS = (
         prepare="canny",
         licence="CreativeML Open RAIL++-M",
     ),
+    *(
+        Extra(
+            key=f"preview-{family}",
+            kind=ExtraKind.PREVIEW,
+            family=family,
+            source=f"madebyollin/{name}",
+            licence="MIT",
+        )
+        for family, name in (
+            ("sd", "taesd"),
+            ("sdxl", "taesdxl"),
+            ("sd3", "taesd3"),
+            ("flux", "taef1"),
+            ("z-image", "taef1"),
+        )
+    ),
 )
 
 
@@ -119,7 +137,7 @@ def own_adapter(folder: Path | None) -> tuple[Extra, Path] | None:
 
 
 def configured(text: str) -> Extra:
-    """One LOCAL_EXTRAS entry: `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
+    """One LOCAL_EXTRAS entry: `ip-adapter:`, `controlnet[-canny]:` or `preview:`, then `<family>=<folder>`.
 
     A hub id (`owner/name`) may stand where the folder stands. An IP-Adapter's folder holds `ip-adapter.safetensors` and `image_encoder/`.
 
@@ -152,6 +170,9 @@ def configured(text: str) -> Extra:
             revision=revision or None,
             prepare=prepare,
         )
+    if found and colon and family and folder and kind == "preview":
+        return Extra(key=head, kind=ExtraKind.PREVIEW, family=family, source=source, is_folder=True)
     raise ValueError(
-        f"{text!r} is no local extra; write ip-adapter:<family>=<folder> or controlnet[-canny]:<family>=<folder>."
+        f"{text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
+        "or preview:<family>=<folder>."
     )

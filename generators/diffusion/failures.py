@@ -1,6 +1,10 @@
 """What went wrong, in the words of the contract. Knows torch's errors by their shape, without importing it."""
 
+import re
+
 from generators.events import Failed, FailureKind
+
+TRIED = re.compile(r"Tried to allocate ([\d.]+ [KMG]iB)")
 
 
 class NoCheckpointError(Exception):
@@ -32,8 +36,8 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
 
 
-def failed(error: BaseException) -> Failed:
-    """The event that ends the run."""
+def failed(error: BaseException, *, size: tuple[int, int] | None = None, free: int | None = None) -> Failed:
+    """The event that ends the run; the `size` asked for and the bytes `free` make its words exact."""
     if isinstance(error, NoCheckpointError):
         return Failed(kind=FailureKind.NO_CHECKPOINT, words=str(error))
     if isinstance(error, BadAskError):
@@ -41,9 +45,21 @@ def failed(error: BaseException) -> Failed:
     if isinstance(error, NoRoomError):
         return Failed(kind=FailureKind.OUT_OF_MEMORY, words=str(error))
     if out_of_memory(error):
-        return Failed(
-            kind=FailureKind.OUT_OF_MEMORY,
-            words="The device's memory does not suffice for this picture; ask for a smaller size.",
-        )
+        return Failed(kind=FailureKind.OUT_OF_MEMORY, words=_too_large(str(error), size, free))
     words = f"The engine failed: {type(error).__name__}: {error}"
     return Failed(kind=FailureKind.INTERNAL, words=words[:500], retryable=True)
+
+
+def _too_large(told: str, size: tuple[int, int] | None, free: int | None) -> str:
+    picture = f"this picture of {size[0]}x{size[1]}" if size else "this picture"
+    wanted = TRIED.search(told)
+    numbers = [
+        *([f"{wanted[1]} more are needed at once"] if wanted else []),
+        *([f"{free / 2**30:.1f} GiB are free"] if free is not None else []),
+    ]
+    words = f"The device's memory does not suffice for {picture}"
+    return (
+        f"{words} ({', '.join(numbers)}); ask for a smaller size."
+        if numbers
+        else f"{words}; ask for a smaller size."
+    )

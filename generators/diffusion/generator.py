@@ -13,7 +13,7 @@ from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
 from generators.diffusion.calling import named
 from generators.diffusion.checkpoints import Shelf
-from generators.diffusion.conditioning import LostFileError, choose, opened
+from generators.diffusion.conditioning import LostFileError, choose, masked, opened
 from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.encoders import LikenessSettings, LocalEncoders
 from generators.diffusion.engine import EngineState
@@ -186,7 +186,10 @@ class DiffusionGenerator:
             used=chosen.used,
             notes=tuple(notes.items()),
         )
-        return named(await opened(ask, chosen, self._open_file))
+        ask = await opened(ask, chosen, self._open_file)
+        if spec.mask is not None:
+            ask = await masked(ask, spec.mask, self._open_file)
+        return named(ask)
 
 
 class Mailbox:

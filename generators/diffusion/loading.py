@@ -22,8 +22,8 @@ def quiet() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
-def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool) -> Any:
-    """The stock pipeline object, its networks in eval mode on the device in the device's dtype.
+def load(entry: Checkpoint, folder: Path, device: Device) -> Any:
+    """The stock pipeline object in main memory, its networks in eval mode, in the device's dtype.
 
     Only safetensors are read, never pickles; nothing is fetched. The safety checker is left out.
     """
@@ -52,13 +52,9 @@ def load(entry: Checkpoint, folder: Path, device: Device, *, channels_last: bool
     networks = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     for network in networks:
         network.eval().requires_grad_(requires_grad=False)
-    pipeline.to(device.torch_name)
     vae = pipeline.vae
     if vae.dtype == torch.float16 and getattr(vae.config, "force_upcast", False):
         vae.to(torch.float32)  # this VAE overflows in half precision
-    if channels_last:
-        for network in (getattr(pipeline, "unet", None) or vae, vae):
-            network.to(memory_format=torch.channels_last)
     return pipeline
 
 

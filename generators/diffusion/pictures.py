@@ -28,6 +28,23 @@ def opened(data: bytes) -> Image.Image:
     return upright.convert("RGB")
 
 
+def painted(data: bytes) -> Image.Image:
+    """A mask as grey levels, white = repainted: what is transparent, or white where nothing is.
+
+    Raises:
+        ValueError: it is no picture that Pillow can read.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            upright = ImageOps.exif_transpose(picture)
+    except (OSError, SyntaxError) as error:
+        raise ValueError("The mask cannot be read.") from error
+    if "A" not in upright.getbands() and "transparency" not in upright.info:
+        return upright.convert("L")
+    return ImageOps.invert(upright.convert("RGBA").getchannel("A"))
+
+
 def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
     """Scaled and cropped at the centre to exactly that size; unchanged when it already has it."""
     if picture.size == (width, height):
@@ -48,7 +65,11 @@ def preview(
     """WebP of `latents` [1, channels, h, w] through the linear map [channels, 3] + [3]; size w x h pixels."""
     pixels = torch.einsum("chw,cr->hwr", latents[0].float().cpu(), weights) + bias
     levels = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-    picture = Image.fromarray(levels)
+    return webp(Image.fromarray(levels))
+
+
+def webp(picture: Image.Image) -> tuple[bytes, tuple[int, int]]:
+    """A preview's bytes and size."""
     file = io.BytesIO()
     picture.save(file, format="WEBP", quality=PREVIEW_QUALITY, method=0)
     return file.getvalue(), picture.size

@@ -13,13 +13,17 @@ from generators.diffusion import room, starter
 from generators.diffusion.adapters.wardrobe import Wardrobe
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.checkpoints import STARTER_KEY, Shelf
+from generators.diffusion.compiled import Compiled
 from generators.diffusion.devices import Device
+from generators.diffusion.extras import ExtraKind
 from generators.diffusion.failures import NoCheckpointError, NoRoomError, out_of_memory
 from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
 from generators.diffusion.loading import load, tile
 from generators.diffusion.loads import LOADS
 from generators.diffusion.vocabulary import words_of
+from generators.diffusion.sharp_preview import SharpPreview
+from generators.diffusion.tuning import Tuning, tune
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -30,23 +34,23 @@ class Resident:
     pipeline: Any
     family: Family
     wardrobe: Wardrobe
+    compiled: Compiled
     words: frozenset[str] | None = None
     users: int = 0
     used_at: float = 0.0
     look: tuple[torch.Tensor, torch.Tensor] | None = None
+    sharp: SharpPreview | None = None
 
 
 class Residents:
     """The loaded checkpoints of one device."""
 
-    def __init__(
-        self, shelf: Shelf, device: Device, *, limit: int, channels_last: bool, tile_beyond: int
-    ) -> None:
+    def __init__(self, shelf: Shelf, device: Device, tuning: Tuning, *, limit: int, tile_beyond: int) -> None:
         """`limit` checkpoints at once; `tile_beyond` pixels a side the VAE works in tiles (0 = never)."""
         self._shelf = shelf
         self._device = device
         self._limit = max(1, limit)
-        self._channels_last = channels_last
+        self._tuning = tuning
         self._tile_beyond = tile_beyond
         self._lock = threading.Lock()
         self._loaded: dict[str, Resident] = {}
@@ -110,9 +114,12 @@ class Residents:
                     starter.build(self._shelf.starter_folder())
                 entry = self._shelf.get(key) or entry
             folder = self._shelf.folder(entry) or Path(entry.source)
-            self._find_room(folder)
-            pipeline = load(entry, folder, self._device, channels_last=self._channels_last)
+            tuning = self._tuning.roomy(room.needed(folder, self._device), self._device)
+            self._find_room(folder, tuning)
+            pipeline = load(entry, folder, self._device)
+            compiled = tune(pipeline, self._device, tuning)
             tile(pipeline, self._tile_beyond)
+            sharp = self._sharp(entry, pipeline) if tuning.sharp_previews else None
         except NoRoomError:
             raise
         except Exception as error:
@@ -128,15 +135,25 @@ class Residents:
             family=BY_NAME[entry.family].load(),
             wardrobe=Wardrobe(pipeline, lambda kind: self._shelf.installed(kind, entry)),
             words=words_of(folder),
+            compiled=compiled,
+            sharp=sharp,
         )
 
-    def _find_room(self, folder: Path) -> None:
+    def _sharp(self, entry: Checkpoint, pipeline: Any) -> SharpPreview | None:
+        """The family's tiny autoencoder; None = none is installed, so previews are linear."""
+        found = self._shelf.installed(ExtraKind.PREVIEW, entry)
+        if found is None:
+            return None
+        with LOADS:
+            return SharpPreview(found[1], self._device, channels=pipeline.vae.config.latent_channels)
+
+    def _find_room(self, folder: Path, tuning: Tuning) -> None:
         """Unload what is idle if it must be.
 
         Raises:
             NoRoomError: it would not fit even so.
         """
-        wanted, there = room.needed(folder, self._device), room.free(self._device)
+        wanted, there = room.needed(folder, self._device, tuning), room.free(self._device)
         if there is None or wanted <= there:
             return
         self.make_room()

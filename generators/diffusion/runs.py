@@ -70,9 +70,9 @@ class Run:
         if not self.canceled:
             self.post(event)
 
-    def fail(self, error: BaseException) -> None:
-        """Post why it failed; what nobody foresaw is logged, as only this thread has its traceback."""
-        event = failed(error)
+    def fail(self, error: BaseException, free: int | None = None) -> None:
+        """Post why it failed, with the bytes `free` on the device; what nobody foresaw is logged, as only this thread has its traceback."""
+        event = failed(error, size=(self.ask.width, self.ask.height), free=free)
         if event.kind is FailureKind.INTERNAL and not self.canceled:
             log.error(
                 "the engine failed",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.devices import several_gpus, visible_gpus
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.remote import ProcessEngine
 from generators.diffusion.reserving import Reservation
@@ -46,7 +47,7 @@ class Serving(Protocol):
 
 
 def engines(settings: DiffusionSettings, shelf: Shelf) -> Serving:
-    """As the settings say: ENGINE=thread or process; one engine for each device named in DEVICE."""
+    """As the settings say: ENGINE=thread or process; one engine for each device, of DEVICE or of all GPUs."""
     kinds: dict[str, Callable[[DiffusionSettings, Shelf], Serving]] = {
         "thread": Engine,
         "process": ProcessEngine,
@@ -54,20 +55,29 @@ def engines(settings: DiffusionSettings, shelf: Shelf) -> Serving:
     kind = kinds.get(settings.engine)
     if kind is None:
         raise ValueError(f"The engine {settings.engine!r} is unknown; use thread or process.")
-    made: list[Serving] = [
-        kind(dataclasses.replace(settings, device=device), shelf) for device in settings.devices
-    ]
+
+    def on(device: str) -> Serving:
+        return kind(dataclasses.replace(settings, device=device), shelf)
+
+    made = [on(device) for device in settings.devices]
+    if settings.devices == ("auto",) and several_gpus():
+        return Fleet(made, lambda: [on(f"cuda:{number}") for number in range(1, visible_gpus())])
     return made[0] if len(made) == 1 else Fleet(made)
 
 
 class Fleet:
     """Several engines, one per device. A request goes where its checkpoint is loaded, else to the least busy one."""
 
-    def __init__(self, engines: Sequence[Serving]) -> None:
-        """Raises ValueError when there is none."""
+    def __init__(
+        self, engines: Sequence[Serving], more: Callable[[], Sequence[Serving]] | None = None
+    ) -> None:
+        """`more` finds further engines once it is started, in the background. Raises ValueError without engines."""
         if not engines:
             raise ValueError("DEVICE names no device.")
         self._engines = tuple(engines)
+        self._more = more
+        self._growing: threading.Thread | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self._turn = itertools.count()
         self._homes: weakref.WeakKeyDictionary[Run, Serving] = weakref.WeakKeyDictionary()
@@ -76,6 +86,19 @@ class Fleet:
         """See `Serving`."""
         for engine in self._engines:
             engine.start()
+        with self._lock:
+            more, self._more = self._more, None
+        if more is not None:
+            self._growing = threading.Thread(target=self._grow, args=(more,), name="likeness-devices")
+            self._growing.start()
+
+    def _grow(self, more: Callable[[], Sequence[Serving]]) -> None:
+        for engine in more():
+            with self._lock:
+                if self._closed:
+                    return
+                engine.start()
+                self._engines = (*self._engines, engine)
 
     def submit(self, ask: Ask, live: Live, post: Post) -> Run:
         """See `Serving`."""
@@ -102,6 +125,10 @@ class Fleet:
 
     def close(self) -> None:
         """See `Serving`."""
+        with self._lock:
+            self._closed = True
+        if self._growing is not None:
+            self._growing.join()
         for engine in self._engines:
             engine.close()
 

@@ -13,7 +13,7 @@ class DiffusionSettings:
         local_checkpoints: checkpoints of your own, each a folder in diffusers format or a hub id (`owner/name`,
             `owner/name@revision`), optionally with a key of its own: `key=folder`.
         local_extras: networks beside the checkpoints of a family, each
-            `ip-adapter:<family>=<folder>` or `controlnet[-canny]:<family>=<folder>`.
+            `ip-adapter:<family>=<folder>`, `controlnet[-canny]:<family>=<folder>` or `preview:<family>=<folder>`.
         builtin_checkpoints: whether the tested entries of the catalog are offered beside them.
         starter_checkpoint: whether the built-in fallback is offered, which draws where nothing else can.
         starter_folder: a trained starter checkpoint; not set = the one shipped with the code, else noise.
@@ -21,7 +21,8 @@ class DiffusionSettings:
         hub_endpoint: another hub than huggingface.co.
         hub_token: for gated downloads; never logged.
         engine: "thread", or "process" for a process of its own that may crash without the server.
-        device: "auto", "cuda", "cuda:N", "mps" or "cpu"; several with commas between them make several engines.
+        device: "auto" (every GPU, an engine each; else the CPU), "cuda", "cuda:N", "mps" or "cpu"; several with
+            commas between them make several engines.
         dtype: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads of one forward; 0 = all cores but one, which the event loop and the database keep.
         max_rows: most rows of one forward; 0 = 8 on a CPU, 32 elsewhere, and never more than are found to pay.
@@ -32,6 +33,22 @@ class DiffusionSettings:
         switch_interval: seconds after which Python lets another thread run, process-wide (0 = leave it);
             keeps the event loop's lateness below a millisecond while the engine thread computes.
         channels_last: memory layout of convolutions; not set = on CUDA only.
+        attention: which kernels compute attention in a transformer: "auto" = torch's own choice, else a
+            name that diffusers knows (`native`, `_native_cudnn`, `flash`, `sage`, ...); some need a package.
+        compile_blocks: whether the repeating blocks of a network are compiled, with symbolic sizes.
+            Costs up to a minute per checkpoint after its load; exact pictures and those with a LoRA or an
+            IP-Adapter run uncompiled. Needs a C++ compiler on a CPU, Triton elsewhere.
+        quantization: how the denoiser's weights are kept: "none", "fp8" (half of bfloat16, computed
+            as before) or "int8" (needs `likeness[quantization]`).
+        offload: what waits in main memory until it computes: "none", "encoders" (whole text encoders),
+            "blocks" or "layers" (also the denoiser, piece by piece; slower, least memory), "auto" = "blocks" for a
+            checkpoint larger than the whole device, else "none".
+        step_cache: above 0, FAST runs of FLUX and Qwen-Image skip the blocks after the first while its
+            output changes by less than this share (0.05 to 0.12 is usual), each in forwards of its own. 0 = off.
+        previews: "linear", or "autoencoder" for sharper ones by the family's tiny autoencoder, where
+            that is installed (LOCAL_EXTRAS `preview:<family>=<folder>`).
+        warm_up_seconds: at most so long the loaded checkpoint is tried out with forwards of rising size, while
+            nobody waits; not set = 30 on a GPU, 0 on a CPU, which learns from the pictures asked for.
         training_device: where adapters are trained; "auto" = where pictures are made, else "cpu" or
             "cuda:N".
         training_pauses_serving: whether a training waits for running pictures, unloads
@@ -60,6 +77,13 @@ class DiffusionSettings:
     save_every_seconds: float = 2.0
     switch_interval: float = 0.0005
     channels_last: bool | None = None
+    attention: str = "auto"
+    compile_blocks: bool = False
+    quantization: str = "none"
+    offload: str = "auto"
+    step_cache: float = 0.0
+    previews: str = "linear"
+    warm_up_seconds: float | None = None
     vae_tiling: int = 1536
     training_device: str = "auto"
     training_pauses_serving: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import torch
 
-from generators.diffusion import loading, pictures, saving
+from generators.diffusion import loading, pictures, room, saving
 from generators.diffusion.asks import Ask
 from generators.diffusion.calling import in_known_words
 from generators.diffusion.capacity import Curves
@@ -17,10 +17,14 @@ from generators.diffusion.made import image_made
 from generators.diffusion.residents import Resident, Residents
 from generators.diffusion.runs import Run
 from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.step_cache import StepCache, cacheable
+from generators.diffusion.tuning import Tuning, denoiser_of
+from generators.diffusion.warming import Trial
 from generators.events import LatentsSaved, Phase, Previewed
 
 CPU_ROWS = 8
 GPU_ROWS = 32
+GPU_WARM_UP = 30.0  # seconds
 
 
 class Work:
@@ -35,13 +39,11 @@ class Work:
         self.device = discover(device=settings.device, dtype=settings.dtype, threads=settings.threads)
         if self.device.kind == "cpu":
             torch.set_num_threads(self.device.threads)
-        gpu = self.device.kind in ("cuda", "rocm")
-        layout = settings.channels_last if settings.channels_last is not None else gpu
         self.residents = Residents(
             shelf,
             self.device,
+            Tuning.of(settings, self.device),
             limit=settings.max_resident,
-            channels_last=layout,
             tile_beyond=settings.vae_tiling,
         )
         most = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
@@ -49,21 +51,36 @@ class Work:
         self.forwards = 0
         self.rows = 0
 
-    def warm(self) -> None:
-        """Prepare thread. Load the best checkpoint, so that the first request finds it; failures wait for one."""
+    def warm(self, wanted: Callable[[], bool]) -> None:
+        """Prepare thread. Load the best checkpoint and try it out until its time is over or it is `wanted`."""
         best = self._shelf.best()
         if best is None:
             return
         try:
-            self.residents.release(self.residents.take(best.key))
+            resident = self.residents.take(best.key)
         except Exception:  # noqa: BLE001 - the shelf remembers the reason, the first request gets it
             return
+        seconds = self._settings.warm_up_seconds
+        if seconds is None:
+            seconds = GPU_WARM_UP if self.device.kind in ("cuda", "rocm") else 0.0
+        end = time.monotonic() + seconds
+        try:
+            trial = Trial(resident, self._curves, self._kind, self._timed)
+            trial.run(lambda: wanted() or time.monotonic() >= end)
+        finally:
+            self.residents.release(resident)
+
+    def _timed(self, forward: Callable[[], object]) -> float:
+        """Seconds that it takes, the device waited for."""
+        begun = self._clock()
+        forward()
+        if self.device.kind in ("cuda", "rocm"):
+            torch.cuda.synchronize(self.device.torch_name)
+        return self._clock() - begun
 
     def free_memory(self) -> int | None:
         """Any thread. Bytes free on the device now; None where it cannot tell."""
-        if self.device.kind not in ("cuda", "rocm"):
-            return None
-        return int(torch.cuda.mem_get_info(self.device.torch_name)[0])
+        return room.free(self.device)
 
     @torch.no_grad()
     def admit(self, run: Run) -> None:
@@ -79,7 +96,16 @@ class Work:
         if run.ask.latents is not None and saving.restore(state, run.ask.latents, run.ask.fingerprint):
             run.saved_step = state.index
         run.saved_time = time.monotonic()
+        self._remember(run, state)
         run.state = state
+
+    def _remember(self, run: Run, state: State) -> None:
+        """A step cache, where one is wanted and the checkpoint can have it; then it runs alone."""
+        threshold = self._settings.step_cache
+        if threshold > 0 and not run.ask.exact and cacheable(denoiser_of(_resident(run).pipeline)):
+            state.cache = StepCache(threshold)
+            state.notes["stepCache"] = threshold
+            run.alone = True
 
     def _encoded(self, resident: Resident, ask: Ask) -> State:
         understood, notes = in_known_words(ask, resident.words)
@@ -121,7 +147,8 @@ class Work:
         rows = sum(state.rows for state in states)
         begun = self._clock()
         try:
-            predictions = resident.family.denoise(resident.pipeline, states)
+            with resident.compiled.running(allowed=all(_plain(state) for state in states)):
+                predictions = resident.family.denoise(resident.pipeline, states)
             self._measure((resident.entry.key, states[0].share), rows, begun)
         except Exception as error:  # noqa: BLE001 - sorted out below
             return self._second_try(runs, error, failures)
@@ -145,6 +172,8 @@ class Work:
         self, runs: list[Run], error: Exception, failures: dict[Run, BaseException]
     ) -> list[tuple[Run, torch.Tensor]]:
         """Smaller after too little memory, else one by one to find the guilty; a denoise changes no state."""
+        for cache in [state.cache for state in map(_state, runs) if state.cache is not None]:
+            cache.forget()
         short = out_of_memory(error)
         if short:
             self.residents.make_room()
@@ -205,10 +234,7 @@ class Work:
             try:
                 if run.canceled:
                     return
-                if resident.look is None:
-                    with torch.no_grad():
-                        resident.look = resident.family.look(resident.pipeline)
-                data, (width, height) = pictures.preview(estimate, *resident.look)
+                data, (width, height) = _looked_at(resident, estimate)
                 run.live.report(
                     Previewed(data=data, media_type="image/webp", width=width, height=height, step=step)
                 )
@@ -258,3 +284,18 @@ def _state(run: Run) -> State:
 def _resident(run: Run) -> Resident:
     assert run.resident is not None
     return run.resident
+
+
+def _looked_at(resident: Resident, estimate: torch.Tensor) -> tuple[bytes, tuple[int, int]]:
+    """A preview's bytes and size: by the tiny autoencoder where there is one, else by the linear map."""
+    if resident.sharp is not None:
+        return pictures.webp(resident.sharp(estimate))
+    if resident.look is None:
+        with torch.no_grad():
+            resident.look = resident.family.look(resident.pipeline)
+    return pictures.preview(estimate, *resident.look)
+
+
+def _plain(state: State) -> bool:
+    """Whether compiled blocks may compute it; see compiled.py."""
+    return not (state.exact or state.attached.loras or state.attached.reference or state.cache)

@@ -75,7 +75,7 @@ def read(pipeline: Any, data: bytes) -> Lora:
         if part:
             layers = _layers(getattr(pipeline, name, None), name, part)
             networks[name] = {
-                layer: _placed(pipeline, name, layer, tensors, _alpha(name, layer, alphas, told))
+                layer: _placed(pipeline, name, tensors, _alpha(name, layer, alphas, told))
                 for layer, tensors in layers.items()
             }
     if not any(networks.values()):
@@ -170,10 +170,13 @@ def _alpha(network: str, layer: str, alphas: Mapping[str, float], told: Mapping[
 
 
 def _placed(
-    pipeline: Any, network: str, layer: str, tensors: tuple[torch.Tensor, torch.Tensor], alpha: float | None
+    pipeline: Any, network: str, tensors: tuple[torch.Tensor, torch.Tensor], alpha: float | None
 ) -> Layer:
-    weight = getattr(pipeline, network).get_submodule(layer).weight
-    down, up = (tensor.to(weight.device, weight.dtype).contiguous() for tensor in tensors)
+    own = getattr(pipeline, network)
+    denoiser = (
+        pipeline.unet if hasattr(pipeline, "unet") else pipeline.transformer
+    )  # offloaded ones tell where they compute
+    down, up = (tensor.to(denoiser.device, own.dtype).contiguous() for tensor in tensors)
     rank = down.shape[0]
     return Layer(down=down, up=up, scale=(alpha if alpha is not None else rank) / rank)
 

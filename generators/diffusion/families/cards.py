@@ -45,7 +45,11 @@ CARDS = (
     FamilyCard(
         name="sd",
         module="generators.diffusion.families.sd",
-        pipelines=("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"),
+        pipelines=(
+            "StableDiffusionPipeline",
+            "StableDiffusionImg2ImgPipeline",
+            "StableDiffusionInpaintPipeline",
+        ),
         capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA, Capability.TRAINING},
         denoiser="unet",
         rank=30,
@@ -57,7 +61,11 @@ CARDS = (
     FamilyCard(
         name="sdxl",
         module="generators.diffusion.families.sdxl",
-        pipelines=("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline"),
+        pipelines=(
+            "StableDiffusionXLPipeline",
+            "StableDiffusionXLImg2ImgPipeline",
+            "StableDiffusionXLInpaintPipeline",
+        ),
         capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA, Capability.TRAINING},
         denoiser="unet",
         rank=60,

@@ -12,6 +12,8 @@ from PIL import Image
 
 from generators.diffusion.adapters.attached import NOTHING, Attached
 from generators.diffusion.asks import Ask
+from generators.diffusion.families.inpainting import Kept
+from generators.diffusion.step_cache import StepCache
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -26,7 +28,10 @@ class State:
         rows: 1, or 2 with classifier-free guidance.
         guidance: weight of the conditional row over the unconditional one.
         attached: the adapters, references and control of its rows.
+        kept: what stays of an initial picture that is repainted in part.
+        channels: more input channels [1, n, h, w] of a denoiser made for inpainting.
         fixed: inputs that all requests of equal `share` have in common (positions).
+        cache: what its own forwards remember from step to step; such a request never shares a forward.
         exact: it is alone and its bytes count: forwards as the stock pipeline makes them.
         share: requests with equal `share` can share a forward.
         fresh: the scheduler's attributes before its first step; what differs later is what a save must hold.
@@ -45,7 +50,10 @@ class State:
     share: tuple[Any, ...] = ()
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     attached: Attached = NOTHING
+    kept: Kept | None = dataclasses.field(default=None, repr=False)
+    channels: torch.Tensor | None = dataclasses.field(default=None, repr=False)
     exact: bool = False
+    cache: StepCache | None = dataclasses.field(default=None, repr=False)
     step_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     index: int = 0
     fresh: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)

@@ -1,5 +1,6 @@
 """What all rectified-flow transformers have in common: sigmas, noise at a time, packing. Knows no request queue."""
 
+import contextlib
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from generators.diffusion.adapters.attached import Attached
 from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families.family import State
+from generators.diffusion.families.inpainting import Kept, mask_of, nearest
 from generators.diffusion.families.rows import advance, look_through, noise, sampled, step_options
 from generators.diffusion.noise import fresh
 from generators.diffusion.pictures import fitted, opened
@@ -27,7 +29,8 @@ class Start:
 
     `shape` and `like` (dtype, device) of the noise; `mu` shifts the times (None = the scheduler does not ask for
     it); `sigmas` as given to the scheduler (None = its own); `encode` takes pixels [1, 3, h, w] in -1..1 and a
-    generator to latents of `shape` (None = no initial picture); `pack` turns latents into what is iterated.
+    generator to latents of `shape` (None = no initial picture); `pack` turns latents into what is iterated;
+    `mask` does so with a mask [1, 1, h, w] in pixels.
     """
 
     shape: tuple[int, ...]
@@ -36,6 +39,13 @@ class Start:
     sigmas: Any
     encode: Encode | None = None
     pack: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents
+    mask: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    def laid(self, mask: torch.Tensor) -> torch.Tensor:
+        """A mask in pixels, as large and in the order of what is iterated."""
+        if self.mask is not None:
+            return self.mask(mask)
+        return self.pack(nearest(mask, *self.shape[-2:]).expand(self.shape).contiguous())
 
 
 def shifted(scheduler: Any, tokens: int, top: float = 1.15) -> float:
@@ -70,7 +80,7 @@ def begin(pipeline: Any, ask: Ask, attached: Attached, inputs: dict[str, Any], s
     state = State(
         scheduler=scheduler,
         timesteps=times,
-        latents=start.pack(_noisy(ask, start, scheduler, times, generator)),
+        latents=start.like,
         inputs=inputs,
         rows=inputs.pop("rows"),
         guidance=ask.guidance,
@@ -82,21 +92,23 @@ def begin(pipeline: Any, ask: Ask, attached: Attached, inputs: dict[str, Any], s
         step_options=step_options(scheduler, generator),
         notes={"scheduler": type(scheduler).__name__},
     )
+    state.latents = start.pack(_noisy(ask, start, state))
     state.fresh = fresh(scheduler)
     return state
 
 
-def _noisy(
-    ask: Ask, start: Start, scheduler: Any, times: Sequence[torch.Tensor], generator: torch.Generator
-) -> torch.Tensor:
+def _noisy(ask: Ask, start: Start, state: State) -> torch.Tensor:
     if ask.init_image is None:
-        return noise(start.shape, generator, start.like)
+        return noise(start.shape, state.generator, start.like)
     if start.encode is None:
         raise ValueError("This checkpoint takes no initial image; give it as a reference instead.")
     picture = fitted(opened(ask.init_image), ask.width, ask.height)
-    clean = start.encode(pixels(picture).to(start.like.device, start.like.dtype), generator)
-    drawn = noise(start.shape, generator, start.like)
-    noisy: torch.Tensor = scheduler.scale_noise(clean, times[0].reshape(1), drawn)
+    clean = start.encode(pixels(picture).to(start.like.device, start.like.dtype), state.generator)
+    drawn = noise(start.shape, state.generator, start.like)
+    if ask.mask is not None:
+        mask = start.laid(mask_of(ask.mask, ask.width, ask.height)).to(start.like.device, start.like.dtype)
+        state.kept = Kept(clean=start.pack(clean), noise=start.pack(drawn), mask=mask)
+    noisy: torch.Tensor = state.scheduler.scale_noise(clean, state.timesteps[0].reshape(1), drawn)
     return noisy
 
 
@@ -191,7 +203,9 @@ def predicted(pipeline: Any, states: Sequence[State], forward: Forward) -> torch
 def dressed(pipeline: Any, states: Sequence[State], forward: Forward) -> torch.Tensor:
     """One forward of all rows with what each wears."""
     loras = [(state.rows, state.attached.loras) for state in states]
-    with worn(pipeline.transformer, "transformer", loras):
+    cache = states[0].cache  # such a state is alone
+    remembering = cache.open(pipeline.transformer) if cache is not None else contextlib.nullcontext()
+    with worn(pipeline.transformer, "transformer", loras), remembering:
         return forward(pipeline, states)
 
 

@@ -16,7 +16,7 @@ from generators.diffusion.families import flow
 from generators.diffusion.families.family import State
 from generators.diffusion.families.rows import guided, look_through, sampled
 from generators.diffusion.families.text import truncated_in_chat
-from generators.diffusion.pictures import opened
+from generators.diffusion.pictures import fitted, opened
 
 TOKENS = 512
 MOST_PIXELS = 1024 * 1024
@@ -44,18 +44,23 @@ class Flux2Klein:
             like=prompt,
             mu=_empirical_mu((height // 2) * (width // 2), ask.steps),
             sigmas=None if pipeline.scheduler.config.get("use_flow_sigmas") else flow.even_sigmas(ask.steps),
+            encode=lambda pixels, _: _clean(pipeline.vae, pixels),
             pack=_tokens,
+            mask=lambda mask: _tokens(
+                torch.nn.functional.interpolate(mask, size=(height // 2, width // 2), mode="bilinear")
+            ),
         )
         state = flow.begin(pipeline, ask, attached, {"rows": prompt.shape[0], "prompt": prompt}, start)
         blank = torch.empty((1, channels, height // 2, width // 2))
         ids = pipeline._prepare_latent_ids(blank).to(device)  # noqa: SLF001 - the stock pipeline's own positions
-        if ask.references:
-            seen, seen_ids = _references(pipeline, ask, state.generator)
+        shown = _shown(ask)
+        if shown:
+            seen, seen_ids = _references(pipeline, shown, state.generator)
             state.inputs["seen"] = torch.cat([seen] * state.rows)
             ids = torch.cat([ids, seen_ids], dim=1)
         state.fixed = {"image": ids, "text": text_ids, "norm": _norm(pipeline.vae, prompt)}
-        sizes = tuple(state.inputs["seen"].shape[1:]) if ask.references else ()
-        state.share = (height, width, *((sizes, _digest(ids)) if ask.references else ()))
+        sizes = tuple(state.inputs["seen"].shape[1:]) if shown else ()
+        state.share = (height, width, *((sizes, _digest(ids)) if shown else ()))
         rest = truncated_in_chat(pipeline.tokenizer, ask.prompt, TOKENS, enable_thinking=False)
         if rest:
             state.notes["truncatedPrompt"] = rest
@@ -117,13 +122,22 @@ def _empirical_mu(tokens: int, steps: int) -> float:
     return slope * steps + (many - 200.0 * slope)
 
 
-def _references(pipeline: Any, ask: Ask, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def _shown(ask: Ask) -> list[Image.Image]:
+    """What the model looks at: a picture that is repainted in part, then the references."""
+    repainted = []
+    if ask.init_image is not None and ask.mask is not None:
+        repainted = [fitted(opened(ask.init_image), ask.width, ask.height)]
+    return repainted + [opened(piece.data) for piece in ask.references]
+
+
+def _references(
+    pipeline: Any, shown: Sequence[Image.Image], generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     processor, multiple = pipeline.image_processor, pipeline.vae_scale_factor * 2
     pictures = []
-    for piece in ask.references:
-        picture = opened(piece.data)
+    for picture in shown:
         if picture.width * picture.height > MOST_PIXELS:
-            picture = processor._resize_to_target_area(picture, MOST_PIXELS)  # noqa: SLF001 - the stock pipeline's own
+            picture = processor._resize_to_target_area(picture, MOST_PIXELS)  # noqa: PLW2901, SLF001 - the stock pipeline's own
         width, height = (side // multiple * multiple for side in picture.size)
         pictures.append(processor.preprocess(picture, height=height, width=width, resize_mode="crop"))
     seen, ids = pipeline.prepare_image_latents(
@@ -155,6 +169,16 @@ def _opened(latents: torch.Tensor) -> torch.Tensor:
     batch, channels, height, width = latents.shape
     apart = latents.reshape(batch, channels // 4, 2, 2, height, width).permute(0, 1, 4, 2, 5, 3)
     return apart.reshape(batch, channels // 4, height * 2, width * 2)
+
+
+def _clean(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """An initial picture in the denoiser's scale, [1, 4c, h/2, w/2]; the likeliest latents, as the stock pipeline."""
+    latents = sampled(vae, pixels.to(vae.dtype), None)
+    batch, channels, height, width = latents.shape
+    squares = latents.view(batch, channels, height // 2, 2, width // 2, 2).permute(0, 1, 3, 5, 2, 4)
+    closed = squares.reshape(batch, channels * 4, height // 2, width // 2)
+    mean, spread = _norm(vae, closed)
+    return (closed - mean) / spread
 
 
 def _norm(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

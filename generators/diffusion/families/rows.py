@@ -72,7 +72,12 @@ def advance(state: State, prediction: torch.Tensor, *, estimate: bool) -> torch.
     output = state.scheduler.step(prediction, state.timestep, state.latents, **state.step_options)
     state.latents = output.prev_sample.to(before[0].dtype)
     state.index += 1
-    return estimated(state.scheduler, output, prediction, before) if estimate else None
+    guess = estimated(state.scheduler, output, prediction, before) if estimate else None
+    if state.kept is not None:
+        following = None if state.done else state.timestep
+        state.latents = state.kept.into(state.latents, state.scheduler, following).to(before[0].dtype)
+        guess = state.kept.into(guess, state.scheduler, None) if guess is not None else None
+    return guess
 
 
 def sampled(vae: Any, pixels: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:

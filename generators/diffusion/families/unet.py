@@ -12,6 +12,7 @@ from generators.diffusion.adapters.lora import worn
 from generators.diffusion.adapters.reference import seen
 from generators.diffusion.asks import Ask
 from generators.diffusion.families.family import State
+from generators.diffusion.families.inpainting import Kept, mask_of, masked_pixels, nearest
 from generators.diffusion.families.rows import (
     LOOK_SIDE,
     guided,
@@ -44,17 +45,50 @@ def timesteps(scheduler: Any, ask: Ask, device: torch.device) -> list[torch.Tens
 
 def first_latents(pipeline: Any, state: State, ask: Ask, like: torch.Tensor) -> torch.Tensor:
     """Pure noise, or the initial picture with noise at the first timestep."""
-    scale = pipeline.vae_scale_factor
-    shape = (1, pipeline.unet.config.in_channels, ask.height // scale, ask.width // scale)
     if ask.init_image is None:
-        scaled: torch.Tensor = noise(shape, state.generator, like) * state.scheduler.init_noise_sigma
-        return scaled
+        return _pure(pipeline, state, like)[0]
     picture = fitted(opened(ask.init_image), ask.width, ask.height)
     pixels = pipeline.image_processor.preprocess(picture).to(like.device, pipeline.vae.dtype)
-    clean = to_latents(pipeline.vae, sampled(pipeline.vae, pixels, state.generator)).to(like.dtype)
+    if ask.mask is not None:
+        return _repainted(pipeline, state, pixels, mask_of(ask.mask, ask.width, ask.height).to(pixels))
+    clean = _clean(pipeline, state, pixels, like)
     drawn = noise(tuple(clean.shape), state.generator, like)
+    return _noisy(state, clean, drawn)
+
+
+def _pure(pipeline: Any, state: State, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(noise in the scheduler's scale, noise)."""
+    scale, channels = pipeline.vae_scale_factor, pipeline.vae.config.latent_channels
+    drawn = noise((1, channels, state.height // scale, state.width // scale), state.generator, like)
+    return drawn * state.scheduler.init_noise_sigma, drawn
+
+
+def _clean(pipeline: Any, state: State, pixels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return to_latents(pipeline.vae, sampled(pipeline.vae, pixels, state.generator)).to(like.dtype)
+
+
+def _noisy(state: State, clean: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     noisy: torch.Tensor = state.scheduler.add_noise(clean, drawn, state.timesteps[0].reshape(1))
     return noisy
+
+
+def _repainted(pipeline: Any, state: State, pixels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The first latents of a picture repainted in part; random numbers in the stock pipelines' order."""
+    like, whole = state.latents, state.timesteps[0] == state.scheduler.timesteps[0]
+    made_for_it = pipeline.unet.config.in_channels != pipeline.vae.config.latent_channels
+    clean = None if made_for_it and whole else _clean(pipeline, state, pixels, like).contiguous()
+    first, drawn = _pure(pipeline, state, like)
+    if clean is not None and not whole:
+        first = _noisy(state, clean, drawn)
+    small = nearest(mask, *first.shape[-2:]).to(like)
+    hidden = _clean(
+        pipeline, state, masked_pixels(pixels, mask), like
+    ).contiguous()  # drawn even where it is not used
+    if clean is None or made_for_it:
+        state.channels = torch.cat([small, hidden], dim=1)
+    else:
+        state.kept = Kept(clean=clean, noise=drawn, mask=small)
+    return first
 
 
 def _spread(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
@@ -105,6 +139,10 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], attached: At
         notes={"scheduler": type(scheduler).__name__},
     )
     state.latents = first_latents(pipeline, state, ask, like)
+    if pipeline.unet.config.in_channels != state.latents.shape[1] and state.channels is None:
+        raise ValueError(
+            "This checkpoint only repaints a part of a picture: give an initial image and a mask."
+        )
     state.fresh = fresh(scheduler)
     pictures = attached.reference.embeds.shape[1] if attached.reference else 0
     state.share = (
@@ -130,6 +168,8 @@ def latent_rows(states: Sequence[State]) -> tuple[torch.Tensor, torch.Tensor]:
         x = torch.cat([state.latents] * state.rows) if state.rows > 1 else state.latents
         if hasattr(state.scheduler, "scale_model_input"):
             x = state.scheduler.scale_model_input(x, state.timestep)
+        if state.channels is not None:
+            x = torch.cat([x, state.channels.expand(state.rows, -1, -1, -1)], dim=1)
         xs.append(x)
         ts += [state.timestep] * state.rows
     if len({t.dtype for t in ts}) > 1:

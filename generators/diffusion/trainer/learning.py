@@ -232,7 +232,7 @@ def _pipeline(order: Order, device: Device) -> Any:
         family=order.family,
         variant=order.variant or None,
     )
-    pipeline = loading.load(entry, Path(order.source), device, channels_last=False)
+    pipeline = loading.load(entry, Path(order.source), device).to(device.torch_name)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

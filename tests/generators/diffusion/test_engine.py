@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -270,12 +272,17 @@ def test_a_picture_that_never_fits_is_refused_with_the_reason(
     from generators.diffusion.families.sd import StableDiffusion
 
     def denoise(self: Any, pipeline: Any, states: Any) -> Any:
-        raise torch.OutOfMemoryError("out of memory")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB.")
 
     monkeypatch.setattr(StableDiffusion, "denoise", denoise)
     end = tiny.send(engine, tiny.ask("tiny-sd")).end()
     assert isinstance(end, Failed)
     assert end.kind is FailureKind.OUT_OF_MEMORY
+    assert re.fullmatch(
+        r"The device's memory does not suffice for this picture of 64x64 "
+        r"\(2.50 GiB more are needed at once, \d+\.\d GiB are free\); ask for a smaller size\.",
+        end.words,
+    )
     tiny.send(engine, tiny.ask("tiny-sdxl")).made()
 
 
@@ -303,8 +310,6 @@ def test_a_long_run_does_not_hold_back_a_short_one(build: Build, sd_folder: Path
 
 
 def test_a_closed_engine_ends_its_threads_and_takes_nothing_more(build: Build, sd_folder: Path) -> None:
-    import threading
-
     engine = build(sd_folder)
     sent = tiny.send(engine, tiny.ask("tiny-sd", steps=1000))
     engine.close()
@@ -321,3 +326,72 @@ def test_the_least_recently_used_checkpoint_leaves_for_another(
     for key in ("tiny-sd", "tiny-sdxl", "tiny-sd"):
         tiny.send(engine, tiny.ask(key)).made()
     assert engine.state().loaded == ("tiny-sd",)
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode"])
+def test_a_slow_encode_or_decode_does_not_stall_the_steps_of_others(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    from generators.diffusion.families.sdxl import StableDiffusionXL
+
+    whole = getattr(StableDiffusionXL, stage)
+    stepped, began, waited = threading.Event(), threading.Event(), list[bool]()
+
+    def slow(self: Any, *args: Any) -> Any:
+        began.set()
+        waited.append(stepped.wait(30))
+        return whole(self, *args)
+
+    monkeypatch.setattr(StableDiffusionXL, stage, slow)
+    watcher = tiny.Watcher()
+
+    def on_report(event: Any) -> None:
+        if began.is_set() and event.phase is Phase.DENOISING:
+            stepped.set()
+
+    watcher.on_report = on_report
+    other = tiny.send(engine, tiny.ask("tiny-sd", steps=900), watcher)
+    held = tiny.send(engine, tiny.ask("tiny-sdxl", steps=2))
+    held.made()
+    engine.cancel(other.run)
+    assert waited == [True]  # a step of the other request was made while this one was being worked on
+
+
+def test_previews_by_a_tiny_autoencoder_show_the_picture_itself(build: Build, tmp_path: Path) -> None:
+    pipeline = tiny.sd("tiny", seed=3)
+    pipeline.save_pretrained(tmp_path / "tiny-sharp")
+    pipeline.vae.save_pretrained(tmp_path / "preview")
+    extras = (f"preview:sd={tmp_path / 'preview'}",)
+    engine = build(tmp_path / "tiny-sharp", local_extras=extras, previews="autoencoder")
+    watcher = tiny.Watcher(wanted=True)
+    made = tiny.send(engine, tiny.ask("tiny-sharp", exact=True, steps=9), watcher).made()
+    plain = tiny.send(engine, tiny.ask("tiny-sharp", exact=True, steps=9)).made()
+    assert made.data == plain.data
+    last = watcher.previews[-1]
+    assert (last.media_type, last.width, last.height) == ("image/webp", 64, 64)
+    if last.step == 9:
+        assert levels_apart(last.data, made.data) < 60  # WebP, and nothing else, lies between them
+    linear = build(tmp_path / "tiny-sharp", local_extras=extras)
+    other = tiny.Watcher(wanted=True)
+    tiny.send(linear, tiny.ask("tiny-sharp"), other).made()
+    assert (other.previews[0].width, other.previews[0].height) == (8, 8)
+
+
+def test_a_preview_autoencoder_of_another_kind_is_refused_with_the_numbers(
+    build: Build, tmp_path: Path, sd_folder: Path
+) -> None:
+    from diffusers import AutoencoderTiny
+
+    sides = (8, 8)
+    AutoencoderTiny(
+        encoder_block_out_channels=sides,
+        decoder_block_out_channels=sides,
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+        latent_channels=16,
+    ).save_pretrained(tmp_path / "preview")
+    engine = build(sd_folder, local_extras=(f"preview:sd={tmp_path / 'preview'}",), previews="autoencoder")
+    end = tiny.send(engine, tiny.ask("tiny-sd")).end()
+    assert isinstance(end, Failed)
+    assert end.kind is FailureKind.NO_CHECKPOINT
+    assert "decodes 16 channels; this checkpoint has 4." in end.words

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from generators.diffusion import serving
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.devices import several_gpus
 from generators.diffusion.engine import Engine, EngineState
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.remote import ProcessEngine
 from generators.diffusion.runs import Post, Run
+from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.serving import Fleet, engines
 from generators.events import Failed, FailureKind, LatentsSaved, Phase, Stepped
 from generators.spec import FileRef
@@ -123,9 +126,16 @@ class Idle:
 
     def __init__(self, busy: int, *loaded: str) -> None:
         self.taken: list[str] = []
+        self.log: list[str] = []
         self._state = EngineState(
             preparing=0, ready=busy, finishing=0, loaded=loaded, device="x", forwards=1, rows=2
         )
+
+    def start(self) -> None:
+        self.log.append("start")
+
+    def close(self) -> None:
+        self.log.append("close")
 
     def submit(self, ask: Ask, live: tiny.Watcher, post: Post) -> Run:
         self.taken.append(ask.checkpoint)
@@ -143,6 +153,52 @@ def test_a_fleet_sends_requests_where_their_checkpoint_is_loaded_unless_it_is_mu
     assert (warm.taken, cold.taken, drowned.taken) == (["a"], ["b", "c"], [])
     state = fleet.state()
     assert (state.ready, state.loaded, state.device, state.rows) == (11, ("a", "b", "c"), "x; x; x", 6)
+
+
+def test_a_fleet_grows_by_what_is_found_after_its_start(tmp_path: Path) -> None:
+    first, found = Idle(9), Idle(0)
+    fleet = Fleet([first], lambda: [found])  # type: ignore[list-item]  # stand-ins with what is needed
+    fleet.submit(tiny.ask("a"), tiny.Watcher(), lambda _: None)
+    fleet.start()
+    fleet.start()
+    assert fleet._growing is not None
+    fleet._growing.join()
+    fleet.submit(tiny.ask("b"), tiny.Watcher(), lambda _: None)
+    assert (first.taken, found.taken) == (["a"], ["b"])
+    fleet.close()
+    assert (first.log, found.log) == (["start", "start", "close"], ["start", "close"])
+
+
+def test_auto_makes_an_engine_for_every_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Noted(Idle):
+        def __init__(self, chosen: DiffusionSettings, _shelf: Shelf) -> None:
+            super().__init__(0)
+            made.append(chosen.device)
+
+    monkeypatch.setattr(serving, "Engine", Noted)
+    monkeypatch.setattr(serving, "visible_gpus", lambda: 3)
+    monkeypatch.setattr(serving, "several_gpus", lambda: True)
+    chosen = tiny.settings(tmp_path, device="auto")
+    fleet = engines(chosen, Shelf(chosen))
+    fleet.start()
+    fleet.close()
+    assert made == ["auto", "cuda:1", "cuda:2"]
+    monkeypatch.setattr(serving, "several_gpus", lambda: False)
+    assert isinstance(engines(chosen, Shelf(chosen)), Noted)
+
+
+def test_device_files_tell_whether_there_are_several_gpus(tmp_path: Path) -> None:
+    (tmp_path / "dri").mkdir()
+    for name in ("nvidia0", "nvidiactl", "nvidia-uvm", "dri/renderD128", "dri/renderD129"):
+        (tmp_path / name).touch()
+    assert not several_gpus(tmp_path)  # two render nodes without ROCm's own device are no proof
+    (tmp_path / "kfd").touch()
+    assert several_gpus(tmp_path)
+    (tmp_path / "kfd").unlink()
+    (tmp_path / "nvidia1").touch()
+    assert several_gpus(tmp_path)
 
 
 def test_two_devices_make_two_engines_and_both_work(tmp_path: Path, sd_folder: Path) -> None:

@@ -118,30 +118,31 @@ def sd3() -> Any:
     )
 
 
-def flux() -> Any:
-    """A `FluxPipeline` with guidance embeds."""
+def flux(**more: Any) -> Any:
+    """A `FluxPipeline` with guidance embeds; `more` for its transformer."""
     from diffusers import FluxPipeline, FluxTransformer2DModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     seeded(12)
+    plain: dict[str, Any] = {
+        "patch_size": 1,
+        "in_channels": 64,
+        "num_layers": 1,
+        "num_single_layers": 1,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 32,
+        "pooled_projection_dim": 64,
+        "axes_dims_rope": (4, 4, 8),
+        "guidance_embeds": True,
+    }
     clip = clip_tokenizer(WORDS)
     return FluxPipeline(
         tokenizer=clip,
         tokenizer_2=t5_tokenizer(),
         text_encoder=CLIPTextModel(CLIPTextConfig(**text_config(len(clip)))).eval(),
         text_encoder_2=t5(),
-        transformer=FluxTransformer2DModel(
-            patch_size=1,
-            in_channels=64,
-            num_layers=1,
-            num_single_layers=1,
-            attention_head_dim=16,
-            num_attention_heads=2,
-            joint_attention_dim=32,
-            pooled_projection_dim=64,
-            axes_dims_rope=(4, 4, 8),
-            guidance_embeds=True,
-        ).eval(),
+        transformer=FluxTransformer2DModel(**(plain | more)).eval(),
         vae=kl(),
         scheduler=flow_scheduler(use_dynamic_shifting=True),
     )

@@ -1,0 +1,243 @@
+"""What the whole server costs over the bare engine: mutation to DRAFT, with watchers that take every preview.
+
+A real server process (embedded PostgreSQL, event loop, decoder) and, in this process, the same engine without it
+make the same picture in turn. Two figures a round: seconds as a person waits for them (from sending the mutation
+until the last watcher has the DRAFT, against from asking the engine until it gives PNG bytes), and seconds of processor
+time (the server with all its children against this process). The second does not care what else the machine does.
+Where the wall clock's excess goes is told by the server's own facts: before the engine, in it, after it.
+
+    python -m bench.overhead [--rounds 7] [--watchers 10] [--steps 30] [--model mid]
+"""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import json
+import pathlib
+import statistics
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import psutil
+
+from bench.engine import MODELS
+from generators.diffusion.generator import DiffusionGenerator
+from generators.diffusion.settings import DiffusionSettings
+from generators.events import ImageMade, LatentsSaved, Report
+from generators.generator import Known
+from generators.spec import FileRef, ImageSpec
+from tests.running import RunningServer
+from tests.transport import sockets
+
+GENERATE = """
+mutation ($input: GenerateImagesInput!) {
+  generateImages(input: $input) { job { id } userErrors { message } }
+}"""
+WATCH = """
+subscription ($job: ID!) {
+  jobProgress(jobId: $job) {
+    sequence status phase fraction variants { step steps preview { dataUri } variant { status generationTimeMs } }
+  }
+}"""
+PROMPT = "a woman with red hair"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spent:
+    """One picture: seconds waited, seconds of processor time, seconds that the engine itself took."""
+
+    wall: float
+    processor: float
+    engine: float = 0.0
+
+
+class Unwatched:
+    """A `Live` that nobody reads."""
+
+    def report(self, event: Report) -> None:
+        """Drop it."""
+
+    def preview_wanted(self) -> bool:
+        """Never."""
+        return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked for in each round."""
+
+    side: int
+    steps: int
+    seed: int
+
+
+async def bare(generator: DiffusionGenerator, wish: Wish) -> Spent:
+    """The engine alone."""
+    spec = ImageSpec(
+        variant_id="bare",
+        model="model",
+        prompt=PROMPT,
+        width=wish.side,
+        height=wish.side,
+        steps=wish.steps,
+        seed=wish.seed,
+        guidance=5.0,
+    )
+    began, used = time.perf_counter(), time.process_time()
+    async for event in generator.run(spec, Known(), Unwatched()):
+        assert isinstance(event, ImageMade | LatentsSaved), event
+    return Spent(wall=time.perf_counter() - began, processor=time.process_time() - used)
+
+
+class Served:
+    """The server with its watchers."""
+
+    def __init__(self, server: RunningServer, watchers: list[sockets.Socket]) -> None:
+        self._server = server
+        self._watchers = watchers
+        self._count = 0
+
+    async def picture(self, wish: Wish) -> Spent:
+        """One picture from the mutation to the last watcher's DRAFT."""
+        began, used = time.perf_counter(), self._used()
+        asked = {
+            "prompt": PROMPT,
+            "count": 1,
+            "width": wish.side,
+            "height": wish.side,
+            "steps": wish.steps,
+            "seed": str(wish.seed),
+            "guidance": 5.0,
+            "models": ["model"],
+        }
+        answer = await asyncio.to_thread(self._post, GENERATE, {"input": asked})
+        job = answer["data"]["generateImages"]["job"]["id"]
+        self._count += 1
+        engine = await asyncio.gather(*(self._watch(one, job) for one in self._watchers))
+        wall = time.perf_counter() - began
+        return Spent(wall=wall, processor=self._used() - used, engine=max(engine))
+
+    async def _watch(self, socket: sockets.Socket, job: str) -> float:
+        await socket.subscribe(WATCH, str(self._count), variables={"job": job})
+        engine = 0.0
+        while True:
+            message = json.loads(await socket.connection.recv())
+            if message["type"] == "complete":
+                return engine
+            assert message["type"] == "next", message
+            (told,) = message["payload"]["data"]["jobProgress"]["variants"]
+            if told["variant"]["status"] == "DRAFT":
+                engine = told["variant"]["generationTimeMs"] / 1000
+
+    def _post(self, query: str, variables: dict[str, Any]) -> Any:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"{self._server.url}/graphql", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def _used(self) -> float:
+        """Processor seconds of the server and everything that it started."""
+        process = psutil.Process(self._server.pid)
+        total = 0.0
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                total += times.user + times.system
+        return total
+
+
+@contextlib.contextmanager
+def model(name: str) -> Iterator[tuple[pathlib.Path, int]]:
+    """A folder with a random checkpoint called "model", and its side."""
+    build, side = MODELS[name]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / "model"
+        build().save_pretrained(folder)
+        yield folder, side
+
+
+@contextlib.asynccontextmanager
+async def served(folder: pathlib.Path, scratch: pathlib.Path, watchers: int) -> AsyncIterator[Served]:
+    """A server over that checkpoint, and open sockets."""
+    server = RunningServer(
+        scratch, {"LOCAL_CHECKPOINTS": str(folder), "BUILTIN_CHECKPOINTS": "0", "STARTER_CHECKPOINT": "0"}
+    )
+    await asyncio.to_thread(server.start)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            address = server.url.removeprefix("http://")
+            opened = [
+                await stack.enter_async_context(sockets.ready(address, max_size=None))
+                for _ in range(watchers)
+            ]
+            yield Served(server, opened)
+    finally:
+        await asyncio.to_thread(server.end)
+
+
+async def measure(arguments: argparse.Namespace) -> None:
+    """Rounds in turn, then the table."""
+    with model(arguments.model) as (folder, side), tempfile.TemporaryDirectory() as scratch:
+        chosen = DiffusionSettings(
+            data_dir=pathlib.Path(scratch) / "bare",
+            local_checkpoints=(str(folder),),
+            builtin_checkpoints=False,
+            starter_checkpoint=False,
+            threads=1,
+        )
+        generator = DiffusionGenerator(chosen, _no_file)
+        await generator.start()
+        pairs: list[tuple[Spent, Spent]] = []
+        async with served(folder, pathlib.Path(scratch) / "server", arguments.watchers) as server:
+            for seed in range(arguments.rounds + 1):
+                wish = Wish(side=side, steps=arguments.steps, seed=seed)
+                pairs.append((await bare(generator, wish), await server.picture(wish)))
+        await generator.close()
+    table(pairs[1:], arguments)  # the first pays for loading
+
+
+def table(pairs: list[tuple[Spent, Spent]], arguments: argparse.Namespace) -> None:
+    """Medians over the rounds; the best round of each side beside them, which other load disturbs least."""
+    print(
+        f"{arguments.model}, {arguments.steps} steps, {arguments.watchers} watchers, {len(pairs)} rounds; seconds"
+    )
+    print("| | bare engine | server | more | more, best rounds |\n| --- | --- | --- | --- | --- |")
+    for name in ("wall", "processor"):
+        alone = [getattr(one, name) for one, _ in pairs]
+        whole = [getattr(other, name) for _, other in pairs]
+        more = statistics.median(w / a for a, w in zip(alone, whole, strict=True)) - 1
+        best = min(whole) / min(alone) - 1
+        print(
+            f"| {name} | {statistics.median(alone):.3f} | {statistics.median(whole):.3f} "
+            f"| {more * 100:+.1f} % | {best * 100:+.1f} % |"
+        )
+    around = statistics.median(other.wall - other.engine for _, other in pairs)
+    print(
+        f"around the engine (before it takes the request, and after it has given bytes): {around * 1000:.0f} ms"
+    )
+
+
+async def _no_file(file: FileRef) -> bytes:
+    raise FileNotFoundError(file.sha256)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--watchers", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--model", default="mid", choices=sorted(MODELS))
+    asyncio.run(measure(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

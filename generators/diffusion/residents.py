@@ -21,9 +21,9 @@ from generators.diffusion.families.cards import BY_NAME
 from generators.diffusion.families.family import Family
 from generators.diffusion.loading import load, tile
 from generators.diffusion.loads import LOADS
-from generators.diffusion.vocabulary import words_of
 from generators.diffusion.sharp_preview import SharpPreview
 from generators.diffusion.tuning import Tuning, tune
+from generators.diffusion.vocabulary import words_of
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)

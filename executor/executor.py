@@ -131,6 +131,7 @@ class Executor:
 
     async def start(self, *, exclusive: bool = False) -> None:
         """Begin to work. `exclusive` = this server alone uses the database, so whatever runs there has no owner."""
+        self._flusher.alone = exclusive
         if exclusive:
             await self._janitor.take_over()
         else:

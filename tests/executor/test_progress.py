@@ -7,11 +7,12 @@ import uuid
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from executor.states import JobState
 from generators.events import Phase
 from store.database.sessions import Database
-from store.database.tables import JobStatus, VariantStatus
+from store.database.tables import JobStatus, TaskProgress, VariantStatus
 from store.queue import cancel_job
 from store.wire import Wire
 from tests.executor import workshop as at
@@ -201,3 +202,28 @@ async def test_waiting_jobs_place_falls_as_others_are_served(db: Database, tmp_p
     assert places[0] >= 5
     assert places == sorted(places, reverse=True)
     assert len(set(places)) > 1
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+async def test_steps_are_written_for_other_servers_where_there_can_be_any(
+    db: Database, tmp_path: Path, exclusive: bool
+) -> None:
+    owner = await at.add_user(db)
+    shop = at.build(db, tmp_path, at.scripted())
+    job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[hold_at=3]", steps=10))
+
+    async def stepped() -> bool:
+        return (await at.tasks_of(db, job_id))[0].stepped
+
+    async def written() -> bool:
+        async with db.session() as session:
+            rows = (await session.scalars(select(TaskProgress))).all()
+        return bool(rows)
+
+    async with at.started(shop, exclusive=exclusive):
+        await at.until(stepped)  # a crash from here on counts as one, either way
+        if not exclusive:
+            await at.until(written)
+        assert await written() is (not exclusive)
+        async with db.begin() as session:
+            await cancel_job(session, job_id)

@@ -88,6 +88,10 @@ FAILURES = {
 ERRORS = {
     "BAD_REQUEST": ("The request is no GraphQL request.", "Send JSON with `query` and `variables`."),
     "BAD_USER_INPUT": ("An argument or variable cannot be used.", "Mend what the message names."),
+    "BUSY": (
+        "Every database connection was taken for fifteen seconds.",
+        "Try again in a moment; operators raise DATABASE_POOL or start another server.",
+    ),
     "CSRF_PREVENTED": (
         "A browser could have been made to send this.",
         "Send `content-type: application/json`, or the header `graphql-require-preflight: 1` with uploads.",

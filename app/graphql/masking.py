@@ -5,10 +5,14 @@ import traceback
 
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.graphql.refusals import ErrorCode, with_code
+from app.graphql.refusals import ErrorCode, formatted, with_code
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("likeness.graphql")
+BUSY = (
+    "The server is very busy just now. Try again in a moment; with an idempotencyKey nothing is done twice."
+)
 
 
 class Masking:
@@ -44,10 +48,18 @@ def _masked(error: GraphQLError, cause: Exception) -> GraphQLFormattedError:
 
 
 def bug(cause: Exception, *, path: str = "") -> GraphQLFormattedError:
-    """Log what went wrong under a new id, and tell the client that id alone."""
+    """Log what went wrong under a new id, and tell the client that id alone; a full house says so instead."""
+    if isinstance(cause, NoConnectionFree):
+        log.warning("no database connection free: raise DATABASE_POOL", path=path)
+        return formatted(BUSY, ErrorCode.BUSY)
     error_id = secrets.token_hex(6)
     log.error("bug", error_id=error_id, path=path, error="".join(traceback.format_exception(cause)))
     return {
         "message": f"Something went wrong on our side. Error {error_id}.",
         "extensions": {"code": ErrorCode.INTERNAL.value, "errorId": error_id},
     }
+
+
+def status(cause: Exception) -> int:
+    """The HTTP status of a request that ended with `bug(cause)` before it could answer anything."""
+    return 503 if isinstance(cause, NoConnectionFree) else 500

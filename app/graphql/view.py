@@ -21,7 +21,7 @@ from app.graphql.accept import Accept, Answer
 from app.graphql.coding import decode, encode, encode_text
 from app.graphql.documents import Operation
 from app.graphql.keys import Tenure, bearer
-from app.graphql.masking import bug
+from app.graphql.masking import bug, status
 from app.graphql.params import Params, from_json, from_url
 from app.graphql.refusals import ErrorCode, RequestError, refuse
 from app.graphql.served import Served
@@ -86,7 +86,7 @@ class GraphQLView(GraphQL[Any, None]):
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001  # the last place where a bug becomes an answer; it is logged
-            return _refusal(RequestError([bug(error)], status=500), accept)
+            return _refusal(RequestError([bug(error)], status=status(error)), accept)
 
     async def _respond(self, request: FormRequest, accept: Accept) -> Response:
         if request.method not in ("GET", "HEAD", "POST"):

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.graphql.coding import encode
-from app.graphql.masking import bug
+from app.graphql.masking import bug, status
 from app.graphql.refusals import ErrorCode
 
 CODES = {
@@ -44,4 +44,4 @@ async def http_problem(_request: Request, error: Exception) -> Response:
 
 async def bug_problem(_request: Request, error: Exception) -> Response:
     """A bug: logged with an id, told as that id."""
-    return reply({"errors": [bug(error)]}, 500)
+    return reply({"errors": [bug(error)]}, status(error))

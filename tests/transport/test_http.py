@@ -216,6 +216,15 @@ async def test_bug_is_masked_and_logged_under_its_id(
     assert "hunter2" in logged
 
 
+async def test_crowded_database_asks_to_try_again(client: httpx2.AsyncClient) -> None:
+    response = await post(client, "{ hello crowded }")
+    [error] = response.json()["errors"]
+    assert response.json()["data"] == {"hello": "Hello world", "crowded": None}
+    assert error["extensions"] == {"code": "BUSY"}
+    assert "Try again in a moment" in error["message"]
+    assert "QueuePool" not in response.text
+
+
 async def test_error_on_purpose_keeps_its_words_and_code(client: httpx2.AsyncClient) -> None:
     [error] = (await post(client, "{ refused }")).json()["errors"]
     assert (error["message"], error["extensions"]) == ("No such thing", {"code": "FORBIDDEN"})

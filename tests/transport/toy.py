@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import strawberry
 from graphql import GraphQLError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from strawberry.file_uploads import Upload
 
 from app.graphql.wiring import Wiring
@@ -59,6 +60,11 @@ class Query:
     def bug(self) -> str | None:
         """Fail by mistake."""
         raise RuntimeError("the password is hunter2")
+
+    @strawberry.field
+    def crowded(self) -> str | None:
+        """Find no connection free."""
+        raise NoConnectionFree("QueuePool limit of size 10 overflow 0 reached")
 
     @strawberry.field
     def refused(self) -> str | None:

@@ -16,6 +16,8 @@ import pytest
 
 from tests.running import RunningServer
 
+pytestmark = pytest.mark.timeout(600)  # whole servers: slow where much else runs
+
 REQUEST = "walk-through-0001"
 CREATE = """mutation ($look: String!) {
   createPersona(input: {name: "Ada", appearance: $look}) { persona { id } }
@@ -107,7 +109,7 @@ def test_told_to_stop_while_it_draws_streams_end_and_the_work_waits_for_the_next
         persona = ask(server, CREATE, look="a baker [hold_at=3]")["createPersona"]["persona"]["id"]
         wanted = {"subjectId": persona, "model": "scripted", "steps": 6}
         job = ask(server, GENERATE, input=wanted)["generateBaseImage"]["job"]["id"]
-        with urllib.request.urlopen(f"{server.url}/events/jobs/{job}", timeout=60) as events:
+        with urllib.request.urlopen(f"{server.url}/events/jobs/{job}", timeout=180) as events:
             assert any(b'"step":2' in line for line in events)  # it holds before the third
             assert server.end() == 0
             left = events.read()
@@ -135,7 +137,7 @@ def test_told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_running(tm
         time.sleep(0.01)
 
     starting.send_signal(signal.SIGTERM)
-    _, said = starting.communicate(timeout=60)
+    _, said = starting.communicate(timeout=180)
 
     assert starting.returncode == 0, said
     assert "told to stop before anything was served" in said

@@ -34,7 +34,12 @@ LISTS = {
         asked=(*ORDERS, {"filter": {"status": ["APPROVED"]}}, {"filter": {"nameContains": "name 4"}})
     ),
     "Query.characters": List(
-        asked=(*ORDERS, {"filter": {"status": ["APPROVED"]}}, {"filter": {"gameId": "$Game"}})
+        asked=(
+            *ORDERS,
+            {"filter": {"status": ["APPROVED"]}},
+            {"filter": {"gameId": "$Game"}},
+            {"filter": {"nameContains": "name 4"}},
+        )
     ),
     "Query.games": List(),
     "Query.posts": List(

@@ -163,6 +163,21 @@ async def test_every_list_of_the_contract_is_asked_for() -> None:
     assert set(lists.LISTS) == connections()
 
 
+async def test_every_way_of_filtering_is_asked_for() -> None:
+    asked: set[str] = set()
+    offered: set[str] = set()
+    for name, found in lists.LISTS.items():
+        kind, _, field = name.partition(".")
+        holder: Any = shapes.CORE.type_map[kind]
+        argument = holder.fields[field].args.get("filter")
+        if argument is not None:
+            taken: Any = get_named_type(argument.type)
+            offered |= {f"{taken.name}.{each}" for each in taken.fields}
+            asked |= {f"{taken.name}.{each}" for given in found.asked for each in given.get("filter") or ()}
+
+    assert asked == offered
+
+
 @pytest.mark.parametrize(("name", "given"), list(every_list()))
 async def test_list_finds_its_way_by_an_index(me: Api, name: str, given: dict[str, Any]) -> None:
     found = lists.LISTS[name]

@@ -24,7 +24,7 @@ from tests.story.pages import Page
 DOCUMENT = "docs/accounts.md"
 PAGE = Page(DOCUMENT)
 CHECKING = re.search(r"```python\n(.*?)```", pathlib.Path(DOCUMENT).read_text(), re.DOTALL)
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Office:

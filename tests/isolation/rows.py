@@ -68,6 +68,10 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(
             input={"prompt": "a", "subjectId": "$approved", "conditioning": {"variantId": "$approved_image"}},
         ),
+        row(
+            refused="NOT_SUPPORTED",
+            input={"prompt": "a", "conditioning": [{"adapterId": "$adapter"}], **QUICK},
+        ),
     ),
     # ---------------------------------------------------------------- what can be done
     "Mutation.createPersona": row(name="Ida", appearance="a sailor"),
@@ -77,6 +81,13 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
     "Mutation.generateBaseImage": (
         row(subjectId="$persona", fromScratch=True, **QUICK),
         row(subjectId="$persona", refineFrom="$draft", **QUICK),
+        row(
+            refused="NOT_SUPPORTED",
+            subjectId="$persona",
+            refineFrom="$draft",
+            conditioning=[{"variantId": "$draft"}, {"adapterId": "$adapter"}],
+            **QUICK,
+        ),
     ),
     "Mutation.generateBaseImages": row(subjectIds=["$persona"], fromScratch=True, **QUICK),
     "Mutation.approveBaseImage": row(subjectId="$persona", variantId="$draft"),
@@ -91,6 +102,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(prompt="a", newCharacter=NYX, **QUICK),
         row(prompt="a", referenceUploadIds=["$upload"], **QUICK),
         row(prompt="a", subjectId="$approved", conditioning={"variantId": "$approved_image"}, **QUICK),
+        row(refused="NOT_SUPPORTED", prompt="a", conditioning=[{"adapterId": "$adapter"}], **QUICK),
     ),
     "Mutation.suggestPrompts": row(subjectId="$persona", scene="a harbour"),
     "Mutation.analyzeReferences": row(uploadIds=["$upload"]),

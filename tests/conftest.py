@@ -31,6 +31,7 @@ import pytest_asyncio  # noqa: E402
 from store.database.sessions import Database, PoolOptions  # noqa: E402
 from tests.postgres import Cluster, Copies  # noqa: E402
 
+pytest_plugins = ["tests.skips"]
 CLUSTER = pytest.StashKey[Cluster]()
 
 

@@ -1,7 +1,10 @@
 """Rules of the house that no linter of others knows."""
 
 import ast
+import os
 import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -63,3 +66,23 @@ def test_no_file_outgrows_one_purpose() -> None:
     ]
 
     assert long == []
+
+
+def outcome(folder: pathlib.Path, ci: str) -> str:
+    (folder / "test_one.py").write_text("import pytest\ndef test_one(): pytest.skip('nothing there')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.skips", "-c", os.devnull, "test_one.py"]
+    environment = {**os.environ, "CI": ci, "PYTHONPATH": str(pathlib.Path.cwd())}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    ).stdout
+
+
+def test_skip_in_ci_is_a_failure_with_its_reason(tmp_path: pathlib.Path) -> None:
+    said = outcome(tmp_path, "true")
+
+    assert "1 failed" in said
+    assert "nothing there: in CI nothing may be skipped" in said
+
+
+def test_skip_elsewhere_stays_a_skip(tmp_path: pathlib.Path) -> None:
+    assert "1 skipped" in outcome(tmp_path, "")

@@ -319,9 +319,8 @@ def test_edges_are_thin_lines_where_the_picture_changes() -> None:
     assert edges(Image.new("L", (32, 32), 128)).getextrema() == ((0, 0), (0, 0), (0, 0))
 
 
+@pytest.mark.parametrize("kit", ["sd"], indirect=True)
 def test_a_checkpoint_with_an_adapter_of_its_own_wears_that_one(tmp_path: Path, kit: Kit) -> None:
-    if kit.key != "tiny-sd":
-        pytest.skip("one family shows it")
     import shutil
 
     folder = tmp_path / "with-its-own"

@@ -90,9 +90,7 @@ def test_a_lora_on_fp8_weights_keeps_its_own_precision(tmp_path: Path, flux_fold
     assert (layer.down.dtype, layer.up.dtype) == (torch.float32, torch.float32)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("torchao") is None, reason="likeness[quantization] is not installed"
-)
+@pytest.mark.extra
 def test_int8_weights_are_stored_as_integers_and_change_the_picture_a_little(
     tmp_path: Path, flux_folder: Path
 ) -> None:

@@ -6,180 +6,159 @@ base image and scene pictures; agreement is the share of attributes that are rea
 
     nothing      the scene prompt alone                  description  the look's description before the prompt
     seed         the base image's seed                   reference    the base image through the IP-Adapter
+    lora         a LoRA that the product's trainer       both         reference and LoRA
+                 makes of the base and eight pictures
+                 in scenes that are not asked for
 
-Beside each: how well the scene that was asked for was kept (scene, expression, thing in hand). The ceiling is the
-classifier's own agreement on drawn pictures of the same characters, the lower bound is "nothing".
+Beside each: how well what the prompt asked for was kept (scene, expression, thing in hand). The ceiling is the
+classifier's own agreement on drawn pictures of the same characters, after the autoencoder.
 
-    python -m bench.likeness --folder data/training [--checkpoint FOLDER] [--characters 100]
+    python -m bench.likeness --classifier FILE [--characters 100] [--first 0] [--rows FILE]
 
-The folder is a training folder (`training/starter/README.md`); only its classifier is used.
+The classifier is what `python -m training.starter classifier` leaves (its `state.pt`). Finished characters are kept in
+the rows file, so that a run goes on where it stopped and several can share the work (`--first`, `--last`).
 """
 
 import argparse
 import json
 import pathlib
 import random
-from dataclasses import dataclass, field
+import time
+from typing import Any, Final
 
 import torch
-from diffusers import StableDiffusionPipeline
-from PIL import Image
 
-from training.starter.captions import caption
-from training.starter.characters import IDENTITY, elsewhere, person
-from training.starter.classifier import Reader, read
-from training.starter.denoising import drawn
-from training.starter.evaluation import tensor_of
-from training.starter.looks import VALUES, Look
+from bench.likeness_cast import ASKED, Character, characters
+from bench.likeness_ways import WAYS, Studio, pictures_of, taught
+from training.starter.characters import IDENTITY
+from training.starter.classifier import Reader
+from training.starter.looks import VALUES
 from training.starter.render import render
 
-ASKED = ("scene", "expression", "prop")
-SCENES = 10
-CANDIDATES = 4
-STEPS = 15
-WAYS = ("nothing", "description", "seed", "reference")
+LEARNED: Final = ("lora", "both")
+ROUNDS: Final = 2_000
+Row = dict[str, Any]
 
 
-@dataclass
-class Character:
-    """A look in front of a plain wall, its ten other pictures, its approved image and that image's seed."""
-
-    look: Look
-    scenes: list[Look]
-    prompts: list[str]
-    description: str
-    base: Image.Image | None = None
-    seed: int = 0
-    found: dict[str, int] = field(default_factory=dict)
-
-
-def characters(count: int, seed: int = 4_711) -> list[Character]:
-    """Characters that training never drew."""
-    rng = random.Random(seed)
-    made = []
-    for _ in range(count):
-        look = person(rng).but(scene="plain", prop="none", expression="neutral")
-        scenes = [elsewhere(look, rng) for _ in range(SCENES)]
-        unsaid = frozenset(name for name in VALUES if name not in {*ASKED, "wall"})
-        prompts = [caption(scene, rng, everything=True, unsaid=unsaid) for scene in scenes]
-        unseen = frozenset({*ASKED, "wall"})
-        description = caption(look, rng, everything=True, unsaid=unseen)
-        made.append(Character(look, scenes, prompts, description))
-    return made
-
-
-def readings(reader: Reader, pictures: list[Image.Image]) -> list[dict[str, int]]:
-    """What the classifier sees in each picture."""
-    found = read(reader, tensor_of(pictures))
-    return [{name: int(found[name][index]) for name in VALUES} for index in range(len(pictures))]
-
-
-def approve(pipeline: StableDiffusionPipeline, reader: Reader, character: Character) -> None:
-    """Choose the candidate that shows most of the description."""
-    wanted = {name: VALUES[name].index(getattr(character.look, name)) for name in IDENTITY}
-    best = -1
-    for seed in range(CANDIDATES):
-        generator = torch.Generator().manual_seed(seed)
-        picture = pipeline(
-            character.description, num_inference_steps=STEPS, guidance_scale=3.0, generator=generator
-        )
-        found = readings(reader, picture.images)[0]
-        score = sum(found[name] == wanted[name] for name in IDENTITY)
-        if score > best:
-            best, character.base, character.seed, character.found = score, picture.images[0], seed, found
-
-
-def pictures_of(pipeline: StableDiffusionPipeline, character: Character, way: str) -> list[Image.Image]:
-    """The ten scenes, held in one way."""
-    prompts = character.prompts
-    if way == "description":
-        prompts = [f"{character.description}, {prompt}" for prompt in prompts]
-    if way in {"nothing", "description"}:
-        return drawn(pipeline, prompts, steps=STEPS)
-    extra = {"ip_adapter_image": character.base} if way == "reference" else {}
-    made = []
-    for index, prompt in enumerate(prompts):
-        seed = character.seed if way == "seed" else index
-        generator = torch.Generator().manual_seed(seed)
-        call = {"num_inference_steps": STEPS, "guidance_scale": 3.0, "generator": generator}
-        made += pipeline(prompt, **call, **extra).images
-    return made
-
-
-def agreement(character: Character, found: list[dict[str, int]]) -> tuple[float, float]:
-    """Share of identity attributes read as in the base image, and of scene attributes as asked."""
+def agreement(character: Character, base: dict[str, int], found: list[dict[str, int]]) -> dict[str, Any]:
+    """Share of identity attributes read as in the base image, each and all, and of what was asked for."""
     shown = [name for name in IDENTITY if name in character.look.shown()]
-    same = [row[name] == character.found[name] for row in found for name in shown]
-    pairs = zip(found, character.scenes, strict=True)
-    kept = [row[name] == VALUES[name].index(getattr(look, name)) for row, look in pairs for name in ASKED]
-    return sum(same) / len(same), sum(kept) / len(kept)
-
-
-def interval(values: list[float], rounds: int = 2000) -> tuple[float, float, float]:
-    """Mean and its 95 % percentile bootstrap interval over characters."""
-    rng = random.Random(3)
-    means = sorted(sum(rng.choices(values, k=len(values))) / len(values) for _ in range(rounds))
-    return sum(values) / len(values), means[int(0.025 * rounds)], means[int(0.975 * rounds)]
-
-
-def measure(
-    pipeline: StableDiffusionPipeline, reader: Reader, cast: list[Character], way: str
-) -> dict[str, float]:
-    """One row of the table."""
-    if way == "drawn":
-        for character in cast:
-            character.found = readings(reader, [render(character.look)])[0]
-        rows = [agreement(one, readings(reader, [render(look) for look in one.scenes])) for one in cast]
-    else:
-        rows = [agreement(one, readings(reader, pictures_of(pipeline, one, way))) for one in cast]
-    same, low, high = interval([row[0] for row in rows])
-    kept, kept_low, kept_high = interval([row[1] for row in rows])
+    alike = {name: sum(row[name] == base[name] for row in found) / len(found) for name in shown}
+    pairs = list(zip(found, character.scenes, strict=True))
+    kept = {
+        name: sum(row[name] == VALUES[name].index(getattr(look, name)) for row, look in pairs) / len(pairs)
+        for name in ASKED
+    }
     return {
-        "identity": same,
-        "identity_low": low,
-        "identity_high": high,
-        "scene": kept,
-        "scene_low": kept_low,
-        "scene_high": kept_high,
+        "identity": sum(alike.values()) / len(alike),
+        "asked": sum(kept.values()) / len(kept),
+        **alike,
+        **kept,
     }
 
 
+def measured(studio: Studio, character: Character, ways: list[str], steps: int) -> Row:
+    """All figures of one character."""
+    begun = time.process_time()
+    studio.approve(character)
+    row: Row = {"character": character.number}
+    for way in (way for way in ways if way not in LEARNED):
+        found = studio.readings(pictures_of(studio, character, way))
+        row[way] = agreement(character, character.found, found)
+    if set(LEARNED) & set(ways):
+        adapter, row["training_seconds"] = taught(studio, character, steps)
+        row["adapter_bytes"] = len(adapter)
+        studio.wear(adapter)
+        for way in (way for way in ways if way in LEARNED):
+            found = studio.readings(pictures_of(studio, character, way))
+            row[way] = agreement(character, character.found, found)
+        studio.take_off()
+    drawn = studio.there_and_back([render(character.look), *map(render, character.scenes)])
+    base, *others = studio.readings(drawn)
+    row["ceiling"] = agreement(character, base, others)
+    row["seconds"] = time.process_time() - begun
+    return row
+
+
+def interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % percentile bootstrap interval over characters (Efron, 1979)."""
+    rng = random.Random(3)
+    means = sorted(sum(rng.choices(values, k=len(values))) / len(values) for _ in range(ROUNDS))
+    return sum(values) / len(values), means[int(0.025 * ROUNDS)], means[int(0.975 * ROUNDS)]
+
+
+def table(rows: list[Row]) -> str:
+    """The figures as Markdown."""
+    top = interval([row["ceiling"]["identity"] for row in rows])[0]
+    lines = [
+        "| held by | characters | identity | of the ceiling | scene, mood and thing as asked |",
+        "|---|---|---|---|---|",
+    ]
+    for way in (*WAYS, "ceiling"):
+        some = [row[way] for row in rows if way in row]
+        if some:
+            same, low, high = interval([one["identity"] for one in some])
+            kept, kept_low, kept_high = interval([one["asked"] for one in some])
+            lines.append(
+                f"| {way} | {len(some)} | {same:.3f} ({low:.3f}-{high:.3f}) | {same / top:.1%} "
+                f"| {kept:.3f} ({kept_low:.3f}-{kept_high:.3f}) |"
+            )
+    return "\n".join(lines)
+
+
+def by_attribute(rows: list[Row]) -> str:
+    """Identity attribute by attribute as Markdown."""
+    ways = [way for way in (*WAYS, "ceiling") if any(way in row for row in rows)]
+    lines = [f"| attribute | {' | '.join(ways)} |", "|---|" + "---|" * len(ways)]
+    for name in (*IDENTITY, *ASKED):
+        cells = []
+        for way in ways:
+            values = [row[way][name] for row in rows if way in row and name in row[way]]
+            cells.append(f"{sum(values) / len(values):.3f}" if values else "")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def kept_rows(path: pathlib.Path | None) -> list[Row]:
+    """What earlier runs have measured."""
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def main() -> None:
-    """Measure and print the table."""
+    """Measure what is missing and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("data/training"))
+    parser.add_argument(
+        "--classifier", type=pathlib.Path, default=pathlib.Path("data/training/classifier/state.pt")
+    )
     parser.add_argument(
         "--checkpoint", type=pathlib.Path, default=pathlib.Path("training/starter/checkpoint")
     )
     parser.add_argument("--characters", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--last", type=int, help="one past the last character of this run")
     parser.add_argument("--ways", default=",".join(WAYS))
-    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--steps", type=int, default=200, help="training steps of a LoRA")
+    parser.add_argument("--rows", type=pathlib.Path, help="JSON lines, one a character; gone on with")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    pipeline = StableDiffusionPipeline.from_pretrained(args.checkpoint, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
     reader = Reader()
-    state = torch.load(args.folder / "classifier" / "state.pt", weights_only=True)
-    reader.load_state_dict(state["average"])
-    cast = characters(args.characters)
-    for character in cast:
-        approve(pipeline, reader, character)
-    table = {}
-    for way in args.ways.split(","):
-        if way == "reference":
-            pipeline.load_ip_adapter(
-                args.checkpoint, subfolder="ip_adapter", weight_name="ip-adapter.safetensors"
-            )
-        table[way] = measure(pipeline, reader, cast, way)
-    table["drawn"] = measure(pipeline, reader, cast, "drawn")
-    print(f"| held by | identity ({args.characters} characters) | scene |\n|---|---|---|")
-    for way, row in table.items():
-        low, high = row["identity_low"], row["identity_high"]
-        print(f"| {way} | {row['identity']:.3f} ({low:.3f}-{high:.3f}) | {row['scene']:.3f} |")
-    if args.out is not None:
-        args.out.write_text(json.dumps(table, indent=1) + "\n")
+    reader.load_state_dict(torch.load(args.classifier, weights_only=True)["average"])
+    studio = Studio(args.checkpoint, reader)
+    rows = kept_rows(args.rows)
+    done = {row["character"] for row in rows}
+    for character in characters(args.characters)[args.first : args.last]:
+        if character.number in done:
+            continue
+        rows.append(measured(studio, character, args.ways.split(","), args.steps))
+        if args.rows is not None:
+            with args.rows.open("a") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+        print(f"character {character.number}: {rows[-1]['seconds']:.0f} s", flush=True)
+    print(f"\n{table(rows)}\n\n{by_attribute(rows)}")
 
 
 if __name__ == "__main__":

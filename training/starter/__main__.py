@@ -16,6 +16,7 @@ def _plan(args: argparse.Namespace, **usual: float) -> Plan:
         decay=args.decay if args.decay is not None else int(usual["decay"]),
         seed=args.seed,
         save_every=args.save_every,
+        log_every=args.log_every,
     )
 
 
@@ -68,7 +69,7 @@ def _classifier(args: argparse.Namespace) -> None:
 def _denoiser(args: argparse.Namespace) -> None:
     from training.starter.denoising import run_denoiser
 
-    plan = _plan(args, steps=5600, rate=2e-3, decay=0)
+    plan = _plan(args, steps=5000, rate=2e-3, decay=0)
     run_denoiser(plan, Path(args.folder), batch=args.batch or 32)
 
 
@@ -83,7 +84,7 @@ def _vision(args: argparse.Namespace) -> None:
     from training.starter.parts import load_reader
     from training.starter.vision import train_vision
 
-    plan = _plan(args, steps=2500, rate=1.5e-3, decay=900)
+    plan = _plan(args, steps=1600, rate=1.5e-3, decay=600)
     train_vision(plan, load_reader(Path(args.folder)), batch=args.batch or 48)
 
 
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--pixels", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=500)
+    parser.add_argument("--log-every", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--niceness", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")

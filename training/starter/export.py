@@ -17,7 +17,7 @@ from training.starter.parts import load_autoencoder, load_denoiser, load_togethe
 from training.starter.reference import adapter_tensors
 from training.starter.tokenizer import known_words
 
-LIMIT = 16 * 2**20
+LIMIT = 16_000_000
 NOTE = (
     "Built-in demo checkpoint, trained from nothing on cartoons drawn by code. Draws single cartoon"
     " portraits, empty scenes and eight objects at 128x128; words it does not know are ignored."
@@ -27,13 +27,15 @@ NOTE = (
 def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance: float = 3.0) -> int:
     """Write the checkpoint of a run's folder to `target`; returns its size in bytes.
 
-    Raises ValueError when it is larger than 16 MiB.
+    Raises ValueError when it is larger than 16 MB.
     """
     deviation = LatentCache(folder / "latents").deviation()
     autoencoder = scaled(load_autoencoder(folder), deviation).to(memory_format=torch.contiguous_format)
     made = pipeline(load_denoiser(folder, stage), autoencoder, folder)
     made.to(dtype=torch.float16)
     made.save_pretrained(target, safe_serialization=True)
+    words = target / "tokenizer" / "tokenizer.json"
+    words.write_text(json.dumps(json.loads(words.read_text()), separators=(",", ":"), ensure_ascii=False))
     card = {
         "name": "Likeness starter",
         "note": NOTE,

@@ -1,0 +1,139 @@
+"""The shipped weights draw what the stories ask for, told without a classifier: by the nearest drawing.
+
+An attribute is read by drawing every value of it and taking the one that differs least, counted only where the
+drawings differ from each other.
+"""
+
+import hashlib
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from generators.catalog import Capability
+from generators.diffusion.asks import Piece
+from generators.diffusion.checkpoints import SHIPPED_STARTER, Shelf
+from generators.diffusion.engine import Engine
+from generators.events import ImageMade
+from tests.generators.diffusion import tiny
+from training.starter.export import LIMIT
+from training.starter.looks import SCENE_VARIANTS, VALUES, Look
+from training.starter.render import pixels_of, render
+
+Draw = Callable[..., ImageMade]
+SHIFTS = tuple(itertools.product((-2.0, 0.0, 2.0), (-1.0, 1.0)))
+
+
+@pytest.fixture(scope="module")
+def draw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draw]:
+    """The product's engine on the shipped checkpoint."""
+    engine: Engine = tiny.engine(tmp_path_factory.mktemp("shipped"), starter_checkpoint=True)
+
+    def one(prompt: str, seed: int = 1, **more: object) -> ImageMade:
+        ask = tiny.ask(
+            "starter", prompt=prompt, seed=seed, width=128, height=128, steps=15, guidance=3.0, **more
+        )
+        return tiny.send(engine, ask).made()
+
+    yield one
+    engine.close()
+
+
+def _pixels(data: bytes) -> NDArray[np.float32]:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float32)
+
+
+def nearest(made: ImageMade, name: str, like: Look) -> str:
+    """The value of an attribute in a picture of somebody or something otherwise like `like`."""
+    picture, best = _pixels(made.data), {}
+    variants = range(SCENE_VARIANTS) if name == "scene" or like.scene != "plain" else (0,)
+    for shift, variant in itertools.product(SHIFTS, variants):
+        looks = [like.but(shift=shift, variant=variant, **{name: value}) for value in VALUES[name]]
+        drawings = np.stack([pixels_of(look) for look in looks]).astype(np.float32)
+        differ = drawings.std(axis=0).max(axis=2) > 12
+        gaps = np.abs(drawings - picture).mean(axis=3)[:, differ].mean(axis=1)
+        for value, gap in zip(VALUES[name], gaps, strict=True):
+            best[value] = min(best.get(value, np.inf), float(gap))
+    return min(best, key=lambda value: best[value])
+
+
+STORIES = [
+    ("a beautiful sunset", Look(kind="scene", scene="sunset"), ("scene",)),
+    ("wizard casting a fire spell in a dark dungeon", Look(outfit="robe", hat="wizard", prop="fire", scene="dungeon"),
+     ("hat", "prop", "scene")),
+    ("making delicious muffins", Look(prop="muffins"), ("prop",)),
+    ("professional woman in her early 30s, shoulder-length dark hair, warm smile, business attire",
+     Look(style="bob", expression="happy", outfit="suit", cloth="blue"), ("age", "expression", "outfit")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "like", "names"), STORIES, ids=["sunset", "wizard", "muffins", "woman"])
+def test_the_stories_examples_are_recognisable(
+    draw: Draw, prompt: str, like: Look, names: tuple[str, ...]
+) -> None:
+    made = draw(prompt)
+    assert {name: nearest(made, name, like) for name in names} == {
+        name: getattr(like, name) for name in names
+    }
+    assert "unknownWords" not in made.facts.parameters
+
+
+def test_a_negative_prompt_a_seed_and_guidance_each_change_the_picture(draw: Draw) -> None:
+    ways = [{}, {"negative_prompt": "smiling woman"}, {"seed": 2}]
+    pictures = {_pixels(draw("a person in the forest", **way).data).tobytes() for way in ways}
+    assert len(pictures) == len(ways)
+    again = draw("a person in the forest")
+    assert _pixels(again.data).tobytes() in pictures
+
+
+def test_a_word_that_it_does_not_know_changes_nothing_and_is_told(draw: Draw) -> None:
+    plain, odd = draw("a king in the snow"), draw("a phlegmatic king in the snow")
+    assert odd.facts.parameters["unknownWords"] == ["phlegmatic"]
+    assert _pixels(odd.data).tobytes() == _pixels(plain.data).tobytes()
+
+
+@pytest.mark.parametrize("skin", ["green", "dark"])
+def test_a_reference_picture_holds_who_it_is_where_the_prompt_wants_them(draw: Draw, skin: str) -> None:
+    look = Look(
+        gender="man", skin=skin, hair="white", style="curly", hat="none", outfit="hoodie", cloth="yellow"
+    )
+    file = io.BytesIO()
+    render(look).save(file, "PNG")
+    data = file.getvalue()
+    base = Piece(sha256=hashlib.sha256(data).hexdigest(), data=data)
+    made = draw("at the beach", references=(base,))
+    there = look.but(scene="beach")
+    names = ("skin", "style", "cloth", "scene")
+    assert {name: nearest(made, name, there) for name in names} == {
+        name: getattr(there, name) for name in names
+    }
+
+
+def test_an_initial_picture_is_kept_as_far_as_its_strength_says(draw: Draw) -> None:
+    file = io.BytesIO()
+    render(Look(kind="object", object="apple", wall="teal")).save(file, "PNG")
+    initial = file.getvalue()
+    kept, gone = (
+        np.abs(_pixels(draw("a cat", init_image=initial, strength=strength).data) - _pixels(initial)).mean()
+        for strength in (0.2, 1.0)
+    )
+    assert kept < 12 < gone
+
+
+def test_it_is_small_and_says_what_it_can_do(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / SHIPPED_STARTER
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= LIMIT == 16_000_000
+    entry = Shelf(tiny.settings(tmp_path, starter_checkpoint=True)).get("starter")
+    assert entry is not None
+    able = entry.model().capabilities
+    assert {
+        Capability.REFERENCE_IMAGES,
+        Capability.LORA,
+        Capability.IMAGE_TO_IMAGE,
+        Capability.TRAINING,
+    } <= able

@@ -18,6 +18,7 @@ from training.starter.characters import IDENTITY
 from training.starter.classifier import Reader, read
 from training.starter.evaluation import tensor_of
 from training.starter.looks import VALUES
+from training.starter.reference import USUAL_WEIGHT
 from training.starter.runs import draws
 
 STEPS, GUIDANCE, BATCH = 15, 3.0, 5
@@ -46,7 +47,7 @@ class Studio:
 
     def draw(self, prompts: list[str], seeds: list[int], reference: Image.Image | None = None) -> Pictures:
         """Pictures for prompts, each from a seed of its own."""
-        self._pipeline.set_ip_adapter_scale(0.0 if reference is None else 1.0)
+        self._pipeline.set_ip_adapter_scale(0.0 if reference is None else USUAL_WEIGHT)
         made: Pictures = []
         for start in range(0, len(prompts), BATCH):
             part = prompts[start : start + BATCH]
@@ -77,11 +78,13 @@ class Studio:
         character.found = self.readings([character.base])[0]
 
     def lessons(self, character: Character) -> Pictures:
-        """A handful of the checkpoint's own pictures of the character, the better of two candidates each."""
+        """A handful of the checkpoint's own pictures, held by words and reference, the better of two each."""
         rng, _ = draws(61, character.number)
         unsaid = frozenset({"wall"})
         prompts = [caption(look, rng, everything=True, unsaid=unsaid) for look in character.lessons]
-        rounds = [self.draw(prompts, [100 * turn + n for n in range(LESSONS)]) for turn in (1, 2)]
+        rounds = [
+            self.draw(prompts, [100 * turn + n for n in range(LESSONS)], character.base) for turn in (1, 2)
+        ]
         alike = [
             [sum(row[name] == character.found[name] for name in IDENTITY) for row in self.readings(pictures)]
             for pictures in rounds

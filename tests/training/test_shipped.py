@@ -9,6 +9,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,12 @@ from generators.diffusion.asks import Piece
 from generators.diffusion.checkpoints import SHIPPED_STARTER, Shelf
 from generators.diffusion.engine import Engine
 from generators.events import ImageMade
+from generators.spec import ConditioningKind
+from resolvers.holding import USUAL
 from tests.generators.diffusion import tiny
 from training.starter.export import LIMIT
 from training.starter.looks import SCENE_VARIANTS, VALUES, Look
+from training.starter.reference import USUAL_WEIGHT
 from training.starter.render import pixels_of, render
 
 Draw = Callable[..., ImageMade]
@@ -50,7 +54,8 @@ def _pixels(data: bytes) -> NDArray[np.float32]:
 
 def nearest(made: ImageMade, name: str, like: Look) -> str:
     """The value of an attribute in a picture of somebody or something otherwise like `like`."""
-    picture, best = _pixels(made.data), {}
+    picture = _pixels(made.data)
+    best: dict[str, float] = {}
     variants = range(SCENE_VARIANTS) if name == "scene" or like.scene != "plain" else (0,)
     for shift, variant in itertools.product(SHIFTS, variants):
         looks = [like.but(shift=shift, variant=variant, **{name: value}) for value in VALUES[name]]
@@ -84,7 +89,7 @@ def test_the_stories_examples_are_recognisable(
 
 
 def test_a_negative_prompt_a_seed_and_guidance_each_change_the_picture(draw: Draw) -> None:
-    ways = [{}, {"negative_prompt": "smiling woman"}, {"seed": 2}]
+    ways: list[dict[str, Any]] = [{}, {"negative_prompt": "smiling woman"}, {"seed": 2}]
     pictures = {_pixels(draw("a person in the forest", **way).data).tobytes() for way in ways}
     assert len(pictures) == len(ways)
     again = draw("a person in the forest")
@@ -105,7 +110,9 @@ def test_a_reference_picture_holds_who_it_is_where_the_prompt_wants_them(draw: D
     file = io.BytesIO()
     render(look).save(file, "PNG")
     data = file.getvalue()
-    base = Piece(sha256=hashlib.sha256(data).hexdigest(), data=data)
+    base = Piece(
+        sha256=hashlib.sha256(data).hexdigest(), data=data, weight=USUAL[ConditioningKind.IP_ADAPTER]
+    )
     made = draw("at the beach", references=(base,))
     there = look.but(scene="beach")
     names = ("skin", "style", "cloth", "scene")
@@ -123,6 +130,10 @@ def test_an_initial_picture_is_kept_as_far_as_its_strength_says(draw: Draw) -> N
         for strength in (0.2, 1.0)
     )
     assert kept < 12 < gone
+
+
+def test_the_adapter_is_made_for_the_weight_that_a_reference_usually_has() -> None:
+    assert USUAL[ConditioningKind.IP_ADAPTER] == USUAL_WEIGHT
 
 
 def test_it_is_small_and_says_what_it_can_do(tmp_path: Path) -> None:

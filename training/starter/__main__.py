@@ -76,7 +76,7 @@ def _denoiser(args: argparse.Namespace) -> None:
 def _joint(args: argparse.Namespace) -> None:
     from training.starter.denoising import run_joint
 
-    plan = _plan(args, steps=3000, rate=1.5e-3, decay=2000)
+    plan = _plan(args, steps=3800, rate=1.5e-3, decay=2200)
     run_joint(plan, Path(args.folder), batch=args.batch or 32)
 
 
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--niceness", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")
-    parser.add_argument("--shards", type=int, default=14, help="shards of latents, 4096 each")
+    parser.add_argument("--shards", type=int, default=12, help="shards of latents, 4096 each")
     parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
     parser.add_argument("--part", default="joint", choices=("denoiser", "joint"), help="what is exported")
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")

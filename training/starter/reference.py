@@ -6,7 +6,7 @@ Knows the adapter's layers in a UNet, and its file. It is trained together with 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from torch import Tensor, nn
 
@@ -16,6 +16,10 @@ from training.starter.vision import TOKENS
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
     from diffusers.models.embeddings import ImageProjection
+
+
+USUAL_WEIGHT: Final = 0.7
+"""The weight that the server gives a reference unless it is told otherwise."""
 
 
 def install_adapter(unet: UNet2DConditionModel, projection: ImageProjection) -> None:
@@ -55,7 +59,10 @@ def is_adapters(name: str) -> bool:
 
 
 def adapter_tensors(unet: UNet2DConditionModel) -> dict[str, Tensor]:
-    """The adapter in the format that `load_ip_adapter` reads; attention keys count 1, 3, 5, ..."""
+    """The adapter in the format that `load_ip_adapter` reads; attention keys count 1, 3, 5, ...
+
+    Its values are scaled so that `USUAL_WEIGHT` gives what was trained.
+    """
     projection = unet.encoder_hid_proj.image_projection_layers[0].state_dict()
     tensors = {
         f"image_proj.{key.replace('image_embeds', 'proj')}": value for key, value in projection.items()
@@ -63,5 +70,6 @@ def adapter_tensors(unet: UNet2DConditionModel) -> dict[str, Tensor]:
     for index, layer in enumerate(adapter_layers(unet)):
         for kind in ("k", "v"):
             weight = layer.get_parameter(f"to_{kind}_ip.0.weight")
-            tensors[f"ip_adapter.{2 * index + 1}.to_{kind}_ip.weight"] = weight.detach()
+            scale = 1.0 if kind == "k" else 1.0 / USUAL_WEIGHT
+            tensors[f"ip_adapter.{2 * index + 1}.to_{kind}_ip.weight"] = weight.detach() * scale
     return {name: value.contiguous() for name, value in tensors.items()}

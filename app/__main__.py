@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     retention.add_argument("--dry-run", action="store_true", help="only list what would go")
     _with_settings(retention)
-    _models(commands.add_parser("models", help="list models, or pull a checkpoint"))
+    _models(commands.add_parser("models", help="list models, pull a checkpoint, show its card"))
     _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
     for name, meaning in (("sdl", "write schema/schema.graphql"), ("docs", "write docs/settings.md")):
         generated = commands.add_parser(name, help=meaning)
@@ -66,6 +66,11 @@ def _models(parser: argparse.ArgumentParser) -> None:
     style.add_argument("style", help="what it begins from, such as digital_illustration")
     style.add_argument("files", nargs="+", help="one to five pictures")
     _with_settings(style)
+    show = actions.add_parser(
+        "show", help="a checkpoint's model card: what it is, was taught, can and cannot do"
+    )
+    show.add_argument("key", help="its key in the list, such as starter")
+    _with_settings(show)
     _with_settings(parser)
 
 

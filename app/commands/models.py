@@ -1,4 +1,4 @@
-"""`python -m app models [list]`, `models pull KEY` and `models style STYLE FILE…`."""
+"""`python -m app models [list]`, `models pull KEY`, `models show KEY` and `models style STYLE FILE…`."""
 
 import argparse
 import asyncio
@@ -20,9 +20,11 @@ MIB = 2**20
 
 @plainly
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    """List models, download one, or make a style of one."""
+    """List models, download one, show its card, or make a style of one."""
     if arguments.action == "style":
         return styles.make(settings, arguments.style, arguments.files)
+    if arguments.action == "show":
+        return _show(Shelf(settings.section(DiffusionSettings)), arguments.key)
     if arguments.action == "pull":
         return asyncio.run(_pull(settings.section(DiffusionSettings), arguments.key))
     return _list(settings)
@@ -38,6 +40,16 @@ def _list(settings: Settings) -> int:
         for label, text in (("licence", model.licence), ("note", model.note)):
             if text:
                 print(f"{'':28} {label}: {text}")
+    return 0
+
+
+def _show(shelf: Shelf, key: str) -> int:
+    card = shelf.card(key)
+    if card is None:
+        known = ", ".join(entry.key for entry in shelf.checkpoints() if shelf.card(entry.key))
+        print(f"{key} has no card on this disk; there is one for: {known or 'none'}.", file=sys.stderr)
+        return 1
+    print(card)
     return 0
 
 

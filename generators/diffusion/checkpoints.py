@@ -73,6 +73,15 @@ class Shelf:
             return folder if (folder / INDEX).is_file() else None
         return self._hub_folder(entry)
 
+    def card(self, key: str) -> str | None:
+        """The README of its folder without its front matter; None when it is not on disk or has none."""
+        entry = self._entries.get(key)
+        folder = self.folder(entry) if entry is not None else None
+        path = folder / "README.md" if folder is not None else None
+        if path is None or not path.is_file():
+            return None
+        return re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL).strip()
+
     def availability(self, key: str) -> Availability:
         """Whether it can be loaded, as far as its files tell; a load that failed is remembered."""
         entry = self._entries.get(key)

@@ -73,6 +73,23 @@ def test_models_lists_each_with_its_reason(capsys: pytest.CaptureFixture[str]) -
     assert lines["dall-e-3"].endswith("DALL-E 3 was retired on 2026-05-12; use gpt-image-2.5-sunburst.")
 
 
+def test_the_card_of_a_checkpoint_is_shown_without_its_front_matter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "show", "starter"]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("# Likeness starter")
+    for part in ("**Data.**", "**Parts.**", "**Licence.** Apache-2.0", "**Does not draw**", "## Figures"):
+        assert part in said
+
+
+def test_a_checkpoint_without_a_card_says_which_have_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "sdxl-base"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "sdxl-base has no card on this disk; there is one for: starter.\n")
+
+
 def test_pulling_an_unknown_model_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "pull", "nothing-like-it"]) == 1
     assert "nothing-like-it" in capsys.readouterr().err

@@ -119,6 +119,19 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(json.dumps(figures, indent=1))
 
 
+def _exhibit(args: argparse.Namespace) -> None:
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from training.starter.exhibits import write_exhibits
+
+    folder = Path(args.folder)
+    source = Path(args.checkpoint) if args.checkpoint else folder / "export"
+    made = StableDiffusionPipeline.from_pretrained(source, dtype=torch.float32)
+    made.set_progress_bar_config(disable=True)
+    write_exhibits(made, source, folder, Path("docs") / "starter")
+
+
 def _export(args: argparse.Namespace) -> None:
     from training.starter.export import export
 
@@ -130,6 +143,7 @@ STAGES = {
     "vision": _vision,
     "evaluate": _evaluate,
     "export": _export,
+    "exhibit": _exhibit,
     "autoencoder": _autoencoder,
     "text": _text,
     "decoder": _decoder,

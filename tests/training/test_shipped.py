@@ -6,66 +6,23 @@ drawings differ from each other.
 
 import hashlib
 import io
-import itertools
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 
 from generators.catalog import Capability
 from generators.diffusion.asks import Piece
 from generators.diffusion.checkpoints import SHIPPED_STARTER, Shelf
-from generators.diffusion.engine import Engine
-from generators.events import ImageMade
 from generators.spec import ConditioningKind
 from resolvers.holding import USUAL
 from tests.generators.diffusion import tiny
+from tests.training.nearest import Draw, nearest, pixels
 from training.starter.export import LIMIT
-from training.starter.looks import SCENE_VARIANTS, VALUES, Look
+from training.starter.looks import Look
 from training.starter.reference import USUAL_WEIGHT
-from training.starter.render import pixels_of, render
-
-Draw = Callable[..., ImageMade]
-SHIFTS = tuple(itertools.product((-2.0, 0.0, 2.0), (-1.0, 1.0)))
-
-
-@pytest.fixture(scope="module")
-def draw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Draw]:
-    """The product's engine on the shipped checkpoint."""
-    engine: Engine = tiny.engine(tmp_path_factory.mktemp("shipped"), starter_checkpoint=True)
-
-    def one(prompt: str, seed: int = 1, **more: object) -> ImageMade:
-        ask = tiny.ask(
-            "starter", prompt=prompt, seed=seed, width=128, height=128, steps=15, guidance=3.0, **more
-        )
-        return tiny.send(engine, ask).made()
-
-    yield one
-    engine.close()
-
-
-def _pixels(data: bytes) -> NDArray[np.float32]:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.float32)
-
-
-def nearest(made: ImageMade, name: str, like: Look) -> str:
-    """The value of an attribute in a picture of somebody or something otherwise like `like`."""
-    picture = _pixels(made.data)
-    best: dict[str, float] = {}
-    variants = range(SCENE_VARIANTS) if name == "scene" or like.scene != "plain" else (0,)
-    for shift, variant in itertools.product(SHIFTS, variants):
-        looks = [like.but(shift=shift, variant=variant, **{name: value}) for value in VALUES[name]]
-        drawings = np.stack([pixels_of(look) for look in looks]).astype(np.float32)
-        differ = drawings.std(axis=0).max(axis=2) > 12
-        gaps = np.abs(drawings - picture).mean(axis=3)[:, differ].mean(axis=1)
-        for value, gap in zip(VALUES[name], gaps, strict=True):
-            best[value] = min(best.get(value, np.inf), float(gap))
-    return min(best, key=lambda value: best[value])
-
+from training.starter.render import render
 
 STORIES = [
     ("a beautiful sunset", Look(kind="scene", scene="sunset"), ("scene",)),
@@ -90,16 +47,16 @@ def test_the_stories_examples_are_recognisable(
 
 def test_a_negative_prompt_a_seed_and_guidance_each_change_the_picture(draw: Draw) -> None:
     ways: list[dict[str, Any]] = [{}, {"negative_prompt": "smiling woman"}, {"seed": 2}]
-    pictures = {_pixels(draw("a person in the forest", **way).data).tobytes() for way in ways}
+    pictures = {pixels(draw("a person in the forest", **way).data).tobytes() for way in ways}
     assert len(pictures) == len(ways)
     again = draw("a person in the forest")
-    assert _pixels(again.data).tobytes() in pictures
+    assert pixels(again.data).tobytes() in pictures
 
 
 def test_a_word_that_it_does_not_know_changes_nothing_and_is_told(draw: Draw) -> None:
     plain, odd = draw("a king in the snow"), draw("a phlegmatic king in the snow")
     assert odd.facts.parameters["unknownWords"] == ["phlegmatic"]
-    assert _pixels(odd.data).tobytes() == _pixels(plain.data).tobytes()
+    assert pixels(odd.data).tobytes() == pixels(plain.data).tobytes()
 
 
 @pytest.mark.parametrize("skin", ["green", "dark"])
@@ -126,7 +83,7 @@ def test_an_initial_picture_is_kept_as_far_as_its_strength_says(draw: Draw) -> N
     render(Look(kind="object", object="apple", wall="teal")).save(file, "PNG")
     initial = file.getvalue()
     kept, gone = (
-        np.abs(_pixels(draw("a cat", init_image=initial, strength=strength).data) - _pixels(initial)).mean()
+        np.abs(pixels(draw("a cat", init_image=initial, strength=strength).data) - pixels(initial)).mean()
         for strength in (0.2, 1.0)
     )
     assert kept < 12 < gone

@@ -44,7 +44,7 @@ def _decoder(args: argparse.Namespace) -> None:
 
     from training.starter.decoding import train_decoder
 
-    plan = _plan(args, steps=2500, rate=1.5e-3, decay=900)
+    plan = _plan(args, steps=3800, rate=1.5e-3, decay=1300)
     state = torch.load(Path(args.folder) / "autoencoder" / "state.pt", weights_only=True)
     train_decoder(plan, state["average"], batch=args.batch or 8, pixels=args.pixels)
 

@@ -28,7 +28,7 @@ STORIES = [
     ("a beautiful sunset", Look(kind="scene", scene="sunset"), ("scene",)),
     ("wizard casting a fire spell in a dark dungeon", Look(outfit="robe", hat="wizard", prop="fire", scene="dungeon"),
      ("hat", "prop", "scene")),
-    ("making delicious muffins", Look(prop="muffins"), ("prop",)),
+    ("making delicious muffins", Look(kind="object", object="muffins"), ("object",)),
     ("professional woman in her early 30s, shoulder-length dark hair, warm smile, business attire",
      Look(style="bob", expression="happy", outfit="suit", cloth="blue"), ("age", "expression", "outfit")),
 ]  # fmt: skip

@@ -128,6 +128,7 @@ def _fetch(
         files = _named(entry, siblings) if isinstance(entry, Extra) else _wanted(entry, siblings)
         _room(cache, entry, files)
         counter = _Counter(sum(file.size for file in files), newest.put, stop)
+        newest.put(Progress(done=0, total=counter.total))  # before the first byte, which may take its time
         bar = counter.bar()
         for file in files:
             path = huggingface_hub.hf_hub_download(

@@ -76,10 +76,8 @@ async def add_training(
         stored = await shop.vault.put_async(face(number))
         file = FileRef(sha256=stored.sha256, size=stored.size, media_type="image/png")
         images.append(TrainingImage(file=file))
-    plain: dict[str, Any] = {"steps": 8, "rank": 4, "learning_rate": 2e-3}
-    spec = TrainingSpec(
-        model=model, images=tuple(images), trigger="zwx", class_prompt="woman", **(plain | more)
-    )
+    plain: dict[str, Any] = {"steps": 8, "rank": 4, "learning_rate": 2e-3, "trigger": "zwx"}
+    spec = TrainingSpec(model=model, images=tuple(images), class_prompt="woman", **(plain | more))
     job = Job(id=new_id(), owner_id=owner_id, kind=JobKind.TRAINING, title="test", subject_id=subject_id)
     order = Order(owner_id=owner_id, lane=lane, model=model)
     async with shop.db.begin() as session:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture(autouse=True)
 def online(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine says: the hub of these tests is on it."""
-    import huggingface_hub
+    import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
 
@@ -114,7 +114,7 @@ async def test_a_gated_repository_asks_for_a_token(settings: DiffusionSettings, 
 
 
 async def test_offline_mode_is_named(settings: DiffusionSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
+    import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE is set") as refused:
@@ -187,7 +187,10 @@ async def open_file(ref: FileRef) -> bytes:
 
 @pytest.mark.parametrize(
     ("key", "words"),
-    [("absent", "No local checkpoint has the key 'absent'."), ("folder", "there is nothing to download")],
+    [
+        ("absent", "No local checkpoint, IP-Adapter or ControlNet has the key 'absent'."),
+        ("folder", "there is nothing to download"),
+    ],
 )
 async def test_what_is_not_on_the_hub_is_refused(tmp_path: Path, key: str, words: str) -> None:
     settings = tiny.settings(tmp_path, local_checkpoints=(f"folder={tmp_path}",))

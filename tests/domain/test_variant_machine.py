@@ -177,10 +177,18 @@ class VariantMachine(RuleBasedStateMachine):
             return {row.id: row for row in rows.all()}
 
     async def _queue(self) -> set[str]:
-        document = "{ reviewQueue(first: 100) { nodes { id } } }"
-        result = await schema.execute(document, context_value=self.table.reviewer.context())
-        assert result.data is not None
-        return {node["id"] for node in result.data["reviewQueue"]["nodes"]}
+        """All pages: what earlier runs of the machine left held waits there too."""
+        document = "query ($after: String) { reviewQueue(first: 100, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } }"
+        found: set[str] = set()
+        page: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
+        while page["hasNextPage"]:
+            asked = {"after": page["endCursor"]}
+            result = await schema.execute(document, asked, self.table.reviewer.context())
+            assert result.data is not None
+            queue = result.data["reviewQueue"]
+            found |= {node["id"] for node in queue["nodes"]}
+            page = queue["pageInfo"]
+        return found
 
     async def _post_status(self) -> PostStatus:
         async with self.table.owner.shop.db.session() as session:

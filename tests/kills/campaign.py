@@ -58,7 +58,8 @@ class Campaign:
         assert acknowledged
         for job_id in acknowledged:
             job = await at.job_of(self.db, job_id)
-            assert (job.status, job.failed_count, job.failure_message) == (JobStatus.SUCCEEDED, 0, None)
+            found = (job.status, job.failed_count, job.failure_message)
+            assert found == (JobStatus.SUCCEEDED, 0, None), found
             variants = await at.variants_of(self.db, job_id)
             assert all(variant.status is VariantStatus.DRAFT for variant in variants)
         assert set((await victims.times_finished(self.db)).values()) == {1}

@@ -43,7 +43,8 @@ class Company:
             if run.state is not None and not run.state.done:
                 groups.setdefault(run.number if run.alone else run.state.share, []).append(run)
         for group in groups.values():
-            assert self.work.forward(group) == {}
+            failed = self.work.forward(group)
+            assert failed == {}, list(failed.values())
 
     def finish(self) -> None:
         """Tick until everybody is done."""

@@ -235,6 +235,7 @@ def test_a_compiled_block_would_not_see_a_lora_that_comes_later_so_it_is_switche
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # inside torch's own compiler
 def test_the_real_compiler_makes_the_same_picture(tmp_path: Path, flux_folder: Path) -> None:
     torch._dynamo.reset()
     asks = [tiny.ask("flux", seed=seed, guidance=2.0, steps=3 + seed) for seed in range(3)]

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.long
 WHO = Look(
     gender="woman", skin="green", hair="pink", style="curly", glasses="glasses", outfit="robe", cloth="orange"
 )
+SHOWN = ("skin", "hair", "style", "glasses", "cloth", "scene")
+SEEDS = 5
 PLACES = ("forest", "office", "night", "kitchen", "garden", "snow")
 
 
@@ -60,10 +62,11 @@ def test_a_handful_of_pictures_hold_somebody_in_an_unseen_scene_within_two_minut
 
     data = order.path("adapter.safetensors").read_bytes()
     worn = Piece(sha256=hashlib.sha256(data).hexdigest(), data=data)
-    made = draw("zwx woman at the beach", loras=(worn,))
+    pictures = [draw("zwx woman at the beach", seed=seed, loras=(worn,)) for seed in range(SEEDS)]
     there = WHO.but(scene="beach")
-    names = ("skin", "hair", "style", "glasses", "cloth", "scene")
-    assert {name: nearest(made, name, there) for name in names} == {
-        name: getattr(there, name) for name in names
+    right = {
+        name: sum(nearest(made, name, there) == getattr(there, name) for made in pictures) for name in SHOWN
     }
-    assert "unknownWords" not in made.facts.parameters
+    assert sum(right.values()) >= 0.9 * SEEDS * len(SHOWN), right
+    assert right["skin"] == right["scene"] == SEEDS
+    assert "unknownWords" not in pictures[0].facts.parameters

@@ -13,10 +13,10 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 STAGES = {
-    "autoencoder": ("--steps", "140", "--decay", "30"),
+    "autoencoder": ("--steps", "100", "--decay", "30"),
     "text": ("--steps", "60", "--decay", "20"),
     "latents": ("--shards", "1"),
     "classifier": ("--steps", "40", "--decay", "10"),
@@ -24,7 +24,7 @@ STAGES = {
     "denoiser": ("--steps", "60"),
     "joint": ("--steps", "30", "--decay", "10"),
 }
-FALLS = {"autoencoder": 0.3, "text": 0.85, "classifier": 0.95, "vision": 0.95, "denoiser": 0.9}
+FALLS = {"autoencoder": 0.5, "text": 0.85, "classifier": 0.95, "vision": 0.95, "denoiser": 0.9}
 """At most this share of the loss at the beginning is left at the end."""
 
 

@@ -374,12 +374,16 @@ async def test_answer_without_end_is_not_read(
 
 
 async def test_receiver_that_answers_letter_by_letter_is_given_up_in_time(api: Api, db: Database) -> None:
+    hung_up = asyncio.Event()
+
     async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
                 writer.write(b"H")
                 await writer.drain()
                 await asyncio.sleep(0.02)  # its own pace, which is what is tested
+        writer.close()
+        hung_up.set()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     await message(db, api, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
@@ -388,7 +392,10 @@ async def test_receiver_that_answers_letter_by_letter_is_given_up_in_time(api: A
     await attempt(db, Delivering(db, settings))
 
     assert (await last_error(db)).startswith("No answer")
+    async with asyncio.timeout(20):
+        await hung_up.wait()
     server.close()
+    await server.wait_closed()
 
 
 async def test_foreign_endpoint_is_as_good_as_missing(api: Api, db: Database) -> None:

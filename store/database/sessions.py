@@ -73,6 +73,8 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args=_connect_arguments(make_url(url), pool),
         )
+        self._closed = False
+        event.listen(self.engine.sync_engine, "checkin", self._given_back)
         _ping_idle(self.engine)
         _end_idle_transactions(self.engine, pool.idle_s)
         # Reads need no transaction: under READ COMMITTED each statement has its own snapshot anyway, and without
@@ -122,8 +124,14 @@ class Database:
             )
 
     async def close(self) -> None:
-        """Close every connection. Sessions still open fail at their next statement."""
+        """Close every connection; one that a session still has when the session ends."""
+        self._closed = True
         await settled(self.engine.dispose())
+
+    def _given_back(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """The pool that a late one goes back to is no longer anybody's: nobody else would close it."""
+        if self._closed:
+            record.close()
 
 
 def after_commit(session: AsyncSession, call: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -331,6 +332,24 @@ async def test_pool_gives_no_more_connections_than_its_size(database_url: str) -
                 await third.execute(text("SELECT 1"))
 
     await small.close()
+
+
+async def test_connection_given_back_after_the_close_is_closed_too(database_url: str) -> None:
+    late = Database(database_url)
+    async with late.session() as during:
+        held = await driver_of(during)
+        await late.close()
+        assert not held.is_closed()
+        async with late.session() as after:
+            opened = await driver_of(after)
+
+    assert held.is_closed()
+    assert opened.is_closed()
+
+
+async def driver_of(session: AsyncSession) -> Any:
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection
 
 
 async def test_json_and_times_come_back_as_they_went(db: Database) -> None:

@@ -191,8 +191,8 @@ class GenerateBaseImageInput:
     )
     from_scratch: bool = given("Begin anew even though a draft exists.", default=False)
     conditioning: list[ConditioningInput] | None = given(
-        "How the refined picture holds the new one, and how strongly. Half of it is kept when absent, and its edges "
-        "by a ControlNet where the model has one.",
+        "How the refined picture holds the new one, and how strongly. When absent half of it is kept, who it shows by "
+        "an IP-Adapter and its edges by a ControlNet where the model has them.",
         default=None,
     )
     auto_approve: AutoApproveInput | None = given(

@@ -72,7 +72,7 @@ BUILT_IN: dict[str, Preset] = {
                 "width": 832,
                 "height": 1216,
                 "steps": 40,
-                "style": "Portrait photograph, head and shoulders, soft key light, shallow depth of field.",
+                "style": "Portrait photograph, headshot, soft studio lighting, shallow depth of field.",
             },
             smart_prompt=True,
         ),

@@ -9,13 +9,18 @@ from executor.rewriting import Frame, sentence
 from store.database.tables import Character, Subject
 
 BASE_IMAGE_STYLE = (
-    "Portrait photograph, one person, head and shoulders, facing the camera, neutral expression, plain light "
-    "background, soft even light, sharp focus."
+    "Headshot, portrait photograph of one person looking at the camera, neutral expression, plain background, "
+    "soft studio lighting, sharp focus."
 )
-"""The style of a persona's base image: plain, so that the look stands out and can be held later."""
+"""The style of a persona's base image: plain, so that the look stands out and can be held later.
 
+No word of it may say something of the look: of "head and shoulders, light background" the starter checkpoint knows
+"head", of bald ones, and "light", of skin.
+"""
 
-CHARACTER_REFERENCE_STYLE = "One figure, head and shoulders, facing the viewer, neutral expression, plain light background, even light."
+CHARACTER_REFERENCE_STYLE = (
+    "Headshot of one figure looking ahead, neutral expression, plain background, soft studio lighting."
+)
 """As above for a character, whose art style says how it is drawn."""
 
 

@@ -15,8 +15,15 @@ from resolvers.refused import Refused, UserErrorCode
 from resolvers.subjects import missing
 from store.database.tables import BaseImageStatus, Subject, Variant, VariantPurpose
 
-USUAL = {ConditioningKind.INIT_IMAGE: 0.5, ConditioningKind.CONTROLNET: 0.6}
-"""Half of the draft is kept, and its edges where there is a ControlNet; other models look at it as they can."""
+USUAL = {
+    ConditioningKind.IP_ADAPTER: 0.3,
+    ConditioningKind.INIT_IMAGE: 0.5,
+    ConditioningKind.CONTROLNET: 0.6,
+}
+"""Half of the draft is kept, with who it shows where an adapter sees that, and its edges where there is a ControlNet;
+other models look at it as they can. Without the adapter a new seed decides anew what the prompt leaves open, and half
+of that is mixed into the draft: one eye of either colour.
+"""
 
 
 async def start(session: AsyncSession, subject: Subject, asked: GenerateBaseImageInput) -> Variant | None:

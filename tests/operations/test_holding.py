@@ -250,7 +250,7 @@ async def test_ways_that_cannot_be_are_refused_and_enqueue_nothing(api: Api, des
     assert await tasks(api) == before
 
 
-async def test_draft_is_refined_by_its_edges_and_half_of_it_where_there_is_a_control_net(
+async def test_draft_is_refined_by_who_it_shows_half_of_it_and_its_edges_where_the_model_can(
     api: Api, desk: Api
 ) -> None:
     subject = await steps.persona(api)
@@ -262,7 +262,11 @@ async def test_draft_is_refined_by_its_edges_and_half_of_it_where_there_is_a_con
         [variant] = payload["job"]["variants"]["nodes"]
         return [(each["kind"], each["weight"], each["source"]["id"]) for each in variant["conditioning"]]
 
-    assert await refined("rich") == [("INIT_IMAGE", 0.5, draft), ("CONTROLNET", 0.6, draft)]
+    assert await refined("rich") == [
+        ("IP_ADAPTER", 0.3, draft),
+        ("INIT_IMAGE", 0.5, draft),
+        ("CONTROLNET", 0.6, draft),
+    ]
     assert await refined("edits") == [("REFERENCE_IMAGE", 1.0, draft)]
     edges = [{"kind": "CONTROLNET", "weight": 1.2}, {"kind": "IP_ADAPTER", "weight": 0.4}]
     assert await refined("rich", conditioning=edges) == [

@@ -16,7 +16,8 @@ NEEDS_NO_SETTINGS = frozenset({"sdl", "docs"})
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 when it did its work, 2 when it was asked wrongly."""
     given = _parser().parse_args(arguments)
-    command = importlib.import_module(f"app.commands.{given.command}")
+    with uncollected():
+        command = importlib.import_module(f"app.commands.{given.command}")
     if given.command in NEEDS_NO_SETTINGS:
         return int(command.run(given))
     try:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
 from store.database import migrate
-from store.database.embedded import running_url, start_embedded
+from store.database.embedded import Embedded, running_url
 from store.database.sessions import Database, PoolOptions
 from store.settings import StoreSettings
 
@@ -26,10 +26,13 @@ class OpenDatabase:
 
 
 @contextlib.asynccontextmanager
-async def open_database(settings: Settings, *, beside: bool = False) -> AsyncIterator[OpenDatabase]:
+async def open_database(
+    settings: Settings, *, beside: bool = False, embedded: Embedded | None = None
+) -> AsyncIterator[OpenDatabase]:
     """The database, at the newest revision, for as long as the block lasts.
 
-    `beside` = for a command that may run next to a server: it uses that server's private database.
+    `beside` = for a command that may run next to a server: it uses that server's private database. `embedded` = the
+    private one, already being started; stopped at the end as if it had been started here.
 
     Raises:
         DatabaseUnreachable: DATABASE_URL does not answer.
@@ -40,8 +43,9 @@ async def open_database(settings: Settings, *, beside: bool = False) -> AsyncIte
         url = store.database_url or (running_url(store.data_dir) if beside else None)
         exclusive = url is None
         if url is None:
-            embedded = await start_embedded(store.data_dir)
+            embedded = embedded or Embedded(store.data_dir)
             stack.push_async_callback(embedded.stop)
+            await embedded.ready()
             url = embedded.url
         database = Database(url, PoolOptions(size=store.database_pool))
         stack.push_async_callback(database.close)

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from app.beginning import Begun
 from app.composition import web
 from app.http import UVICORN, application
 from app.identity import NeedsKey, open_doors
@@ -23,6 +24,7 @@ from app.server import Server, open_server
 from app.server_settings import ServerSettings
 from app.settings import Settings
 from executor.settings import ExecutorSettings
+from store.database.embedded import Embedded
 from store.settings import StoreSettings
 
 log = structlog.get_logger(__name__)
@@ -30,32 +32,37 @@ BACKLOG = 2048
 LAST_WORDS_SECONDS = 5  # after the grace: for answers that are being sent
 
 
-def serve(settings: Settings) -> int:
-    """Serve until told to stop; the exit status.
+def serve(settings: Settings, begun: Begun) -> int:
+    """Serve until told to stop, on the port and the database that were begun; the exit status.
 
     Raises:
         NeedsKey: the address can be reached from elsewhere and there is no key.
         DatabaseUnreachable, EmbeddedUnavailable, ServerAlreadyRunning, ServerTooOld: see app.database.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_serve(settings, begun))
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[Server, ASGIApp]]:
+async def running(
+    settings: Settings, embedded: Embedded | None = None
+) -> AsyncIterator[tuple[Server, ASGIApp]]:
     """A built server and its application, without a socket; for tests and for other ASGI servers."""
-    async with open_server(settings) as server:
+    async with open_server(settings, embedded) as server:
         doors = await open_doors(settings.section(ServerSettings), server.database)
-        yield server, application(web(server, doors))
+        built = application(web(server, doors))
+        for (
+            generator
+        ) in server.models.generators:  # last: torch is imported beside whatever else is still done
+            await generator.start()
+        yield server, built
 
 
-async def _serve(settings: Settings) -> int:
-    chosen = settings.section(ServerSettings)
-    listening = _listen(chosen)
+async def _serve(settings: Settings, begun: Begun) -> int:
     try:
         async with contextlib.AsyncExitStack() as stack:
             _end_the_start_on_signals()
-            server, application_ = await stack.enter_async_context(running(settings))
+            server, application_ = await stack.enter_async_context(running(settings, begun.embedded))
             process = _Uvicorn(
                 uvicorn.Config(
                     application_,
@@ -68,13 +75,11 @@ async def _serve(settings: Settings) -> int:
                 )
             )
             _end_on_signals(server, process, settings.section(ExecutorSettings).stop_grace_seconds)
-            listening.listen(BACKLOG)
-            _greet(listening, settings)
-            await process.serve([listening])
+            begun.listening.listen(BACKLOG)
+            _greet(begun.listening, settings)
+            await process.serve([begun.listening])
     except asyncio.CancelledError:  # nobody else cancels this task
         log.info("told to stop before anything was served")
-    finally:
-        listening.close()
     log.info("stopped")
     return 0
 
@@ -126,26 +131,6 @@ async def _end(server: Server, process: uvicorn.Server, grace: float) -> None:
         process.should_exit = True
 
 
-def _listen(chosen: ServerSettings) -> socket.socket:
-    """Take the port before anything else is started, so that a taken one is said at once."""
-    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((chosen.host, chosen.port))
-    except OSError as error:
-        listening.close()
-        raise PortTaken(chosen.host, chosen.port, error) from error
-    return listening
-
-
-class PortTaken(RuntimeError):  # noqa: N818 -- reads as the sentence that it carries
-    """Another program listens there, or the address is not this machine's."""
-
-    def __init__(self, host: str, port: int, error: OSError) -> None:
-        super().__init__(f"HOST {host}, PORT {port} cannot be used: {error.strerror}. Choose another PORT.")
-
-
 def _greet(listening: socket.socket, settings: Settings) -> None:
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -162,4 +147,4 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-__all__ = ["NeedsKey", "PortTaken", "running", "serve"]
+__all__ = ["NeedsKey", "running", "serve"]

@@ -37,6 +37,7 @@ from generators.hosted.settings import HostedSettings
 from generators.scripted import ScriptedGenerator, ScriptedSettings
 from generators.spec import FileRef
 from resolvers.access import FileAccess, Signer
+from store.database.embedded import Embedded
 from store.database.sessions import Database
 from store.database.tables import Secret, TaskKind
 from store.events import Broadcast
@@ -70,20 +71,21 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def open_server(settings: Settings) -> AsyncIterator[Server]:
-    """Everything but the transports: database open and migrated, work being done.
+async def open_server(settings: Settings, embedded: Embedded | None = None) -> AsyncIterator[Server]:
+    """Everything but the transports: database open and migrated, work being done; generators are to be started.
+
+    `embedded` = the private database, already being started.
 
     Raises:
         DatabaseUnreachable, EmbeddedUnavailable, ServerAlreadyRunning, ServerTooOld: see app.database.
     """
     async with contextlib.AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_database(settings))
+        opened = await stack.enter_async_context(open_database(settings, embedded=embedded))
         files = await _files(settings, opened.database, stack)
         models = Models(generators(settings, files.vault))
         server = await _assemble(settings, opened, files, models, stack)
         for generator in models.generators:
             stack.push_async_callback(generator.close)
-            await generator.start()
         await server.executor.start(exclusive=server.exclusive)
         stack.push_async_callback(server.executor.stop)
         stack.push_async_callback(server.progress.close)

@@ -20,6 +20,7 @@ import structlog
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.failures import NoRoomError
+from generators.diffusion.importing import imported
 from generators.diffusion.reserving import Reservation
 from generators.diffusion.runs import Post, Run
 from generators.diffusion.settings import DiffusionSettings
@@ -117,7 +118,7 @@ class Engine:
         return reservation
 
     def close(self) -> None:
-        """Cancel everything and end the threads; waits for the step or load that is running."""
+        """Cancel everything and end the threads; waits for the step or load that is running, for no import."""
         with self._wake:
             self._closed = True
             for run in self._open.values():
@@ -148,9 +149,8 @@ class Engine:
 
     def _warm(self) -> None:
         try:
-            from generators.diffusion import loading
-
-            loading.quiet()  # before the imports that talk
+            if not imported(_modules, self._wake, lambda: self._closed):
+                return
             from generators.diffusion.work import Work
 
             self._work = Work(self._settings, self._shelf)
@@ -316,6 +316,13 @@ class Engine:
             self._work.release(run)
         for other in parked:
             self._hand_over(self._prepare, partial(self._admit, other))
+
+
+def _modules() -> None:
+    from generators.diffusion import loading
+
+    loading.quiet()  # before the imports that talk
+    import generators.diffusion.work  # noqa: F401 - for the sake of its imports
 
 
 def _told(done: "concurrent.futures.Future[None]") -> None:

@@ -93,7 +93,7 @@ class DiffusionGenerator:
         await asyncio.to_thread(self._trainings.start)
 
     async def close(self) -> None:
-        """End the engine; waits for the step or load that is running, off the loop."""
+        """End the engine; waits for the step or load that is running, off the loop, and for no import."""
         await asyncio.to_thread(self.engine.close)
 
     async def run(self, spec: Spec, known: Known, live: Live) -> AsyncIterator[Event]:

@@ -1,6 +1,8 @@
 """The private PostgreSQL that the server runs when no DATABASE_URL is given: start it, reach it, stop it.
 
     embedded = await start_embedded(data_dir)     # raises ServerAlreadyRunning, EmbeddedUnavailable
+    embedded = Embedded(data_dir)                 # or: begin, do something else meanwhile,
+    await embedded.ready()                        # and wait
     embedded.url                                  # postgresql+asyncpg://likeness:…@/likeness?host=<socket folder>
     await embedded.stop()                         # fast shutdown; also happens by itself however this process ends
     running_url(data_dir)                         # for commands beside a running server; None when none runs
@@ -58,10 +60,11 @@ class EmbeddedOptions:
 
 
 class Embedded:
-    """A running private PostgreSQL. Made by `start_embedded`; `url` is how to reach it."""
+    """A private PostgreSQL, being started; once `ready`, `url` is how to reach it."""
 
-    def __init__(self, data_dir: pathlib.Path, options: EmbeddedOptions) -> None:
-        data_dir = data_dir.absolute()
+    def __init__(self, data_dir: pathlib.Path, options: EmbeddedOptions | None = None) -> None:
+        """Begin to start it, in a process of its own. Raises as `start_embedded` does."""
+        data_dir, options = data_dir.absolute(), options or EmbeddedOptions()
         order = _order(data_dir, options)
         self.url = ""
         self._postgres = data_dir / "postgres"
@@ -81,13 +84,15 @@ class Embedded:
 
     async def stop(self) -> None:
         """Roll back what is open, shut down, release the data folder. Close your connections first. Twice is once."""
-        await asyncio.shield(asyncio.to_thread(self._stop))
+        await asyncio.shield(asyncio.to_thread(self.stop_and_wait))
 
-    async def _ready(self) -> None:
+    async def ready(self) -> None:
+        """Wait until it answers. Raises EmbeddedUnavailable; it is to be stopped then as well."""
         answer = await asyncio.to_thread(_first_answer, self._process)
         self.url = await _reachable_url(self._postgres, answer)
 
-    def _stop(self) -> None:
+    def stop_and_wait(self) -> None:
+        """As `stop`, where there is no event loop."""
         if self._process.stdin is None or self._process.stdin.closed:
             return
         self._process.stdin.close()
@@ -106,9 +111,9 @@ async def start_embedded(data_dir: pathlib.Path, options: EmbeddedOptions | None
         ServerAlreadyRunning: another server holds `data_dir`.
         EmbeddedUnavailable: it cannot run here; the message says what to do.
     """
-    embedded = Embedded(data_dir, options or EmbeddedOptions())
+    embedded = Embedded(data_dir, options)
     try:
-        await embedded._ready()  # noqa: SLF001 - one module
+        await embedded.ready()
     except BaseException:
         await embedded.stop()
         raise

@@ -144,6 +144,33 @@ def test_told_to_stop_while_it_starts_it_ends_well_and_leaves_nothing_running(tm
     assert left_of(tmp_path) == []
 
 
+STUCK = """
+import os, pathlib
+
+here = pathlib.Path(__file__).parent
+(here / "begun").touch()
+open(here / "never")  # a pipe that nobody writes to
+"""
+
+
+def test_told_to_stop_while_torch_is_imported_it_does_not_wait_for_that(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "torch.py").write_text(STUCK)
+    os.mkfifo(tmp_path / "never")
+    path = os.pathsep.join([str(tmp_path), str(pathlib.Path.cwd())])
+    server = RunningServer(tmp_path / "data", {"PYTHONPATH": path})
+    server.start()
+    try:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+
+        assert server.end() == 0
+    finally:
+        server.close()
+
+    assert '"stopped"' in server.log[-1]
+    assert left_of(tmp_path) == []
+
+
 def left_of(folder: pathlib.Path) -> list[str]:
     """Processes that still name the folder."""
     lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))

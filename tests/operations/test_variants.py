@@ -96,7 +96,7 @@ async def test_finished_picture_says_all_about_itself(api: Api) -> None:
     variant = (await api.run(EVERYTHING, id=made)).data["node"]
     for name in ("createdAt", "finishedAt"):
         assert variant.pop(name).endswith("Z")
-    assert variant.pop("composedPrompt").startswith("a baker. Portrait photograph")
+    assert variant.pop("composedPrompt").startswith("a baker. Headshot, portrait photograph")
     addresses = [variant.pop(name) for name in ("url", "small", "large", "downloadUrl")]
     replies = [await api.http.get(address) for address in addresses]
     assert [(reply.status_code, reply.headers["content-type"]) for reply in replies] == [

@@ -65,8 +65,8 @@ class ImageSpec:
 
     `width` and `height` in pixels; `steps` 1..1000; `seed` 0..2**53-1; `guidance` None = the checkpoint's own.
     `negative_prompt` None and "" differ (SDXL zeroes the first and encodes the second).
-    `mask` is a PNG of the size of the first reference (hosted) or initial image (local): where it is transparent,
-    that is painted anew.
+    `mask` belongs to the initial image: what is white there is painted anew, what is black stays. It has any size
+    and is scaled and cropped at the centre as the initial image is.
     `quality` is one of the model's `qualities`; None = the model's own default.
     `owner_id` serves fairness between users; `request_id` ties logs together.
     """

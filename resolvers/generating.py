@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import specs
 from generators.catalog import Model, Provider
-from generators.spec import Conditioning, ImageSpec
-from resolvers import audit, choosing, idempotency, prompts, refining, wishes
+from generators.spec import Conditioning, FileRef, ImageSpec
+from resolvers import audit, choosing, idempotency, masks, prompts, refining, wishes
 from resolvers.choosing import Settings
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
@@ -48,6 +48,7 @@ class Making:
     prompt: str
     negative_prompt: str | None
     conditioning: tuple[Conditioning, ...]
+    mask: FileRef | None = None
 
 
 async def generate_base_image(info: Info, asked: GenerateBaseImageInput) -> Job:
@@ -148,15 +149,22 @@ async def _making(
     if start is None and asked.conditioning:
         words = "There is no draft to hold to: `conditioning` goes with one that is refined."
         raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning",))
+    mask = await masks.found(context, session, asked.mask_upload_id)
+    if mask is not None:
+        if start is None:
+            words = "There is no draft to change: a mask goes with one that is refined."
+            raise Refused(UserErrorCode.INVALID_INPUT, words, (masks.FIELD,))
+        masks.require(context, model)
     return Making(
         model=model,
         lane=context.models.lane_for(model.key),
         settings=settings,
         prompt=prompt,
         negative_prompt=asked.negative_prompt,
-        conditioning=await refining.held_by(context, session, model, (subject, start, asked))
+        conditioning=await refining.held_by(context, session, model, (subject, start, asked, mask))
         if start
         else (),
+        mask=mask,
     )
 
 
@@ -189,7 +197,7 @@ def _variants(job: Job, subject: Subject, making: Making) -> list[Variant]:
             original_prompt=subject.look,
             composed_prompt=making.prompt,
             negative_prompt=making.negative_prompt,
-            parameters=settings.parameters(model),
+            parameters=settings.parameters(model) | masks.kept(making.mask),
             conditioning=[_shown(each) for each in making.conditioning],
             seed=seed,
         )
@@ -212,6 +220,7 @@ def _task(context: Context, variant: Variant, making: Making) -> Task:
         determinism=settings.determinism,
         conditioning=making.conditioning,
         quality=settings.quality,
+        mask=making.mask,
         owner_id=str(variant.owner_id),
         request_id=context.request_id or "",
     )

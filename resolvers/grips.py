@@ -33,7 +33,7 @@ class Grip:
     """What there is to hold a subject by.
 
     `picture` shows the look, `adapter` is the active one. `seed` = the character's own; `references` are uploads.
-    `pictures` and `adapters` are those that the asked ways name.
+    `pictures` and `adapters` are those that the asked ways name. With a `mask` a part of a picture is painted anew.
     """
 
     subject: Subject | None = None
@@ -43,6 +43,7 @@ class Grip:
     references: tuple[Conditioning, ...] = ()
     pictures: Mapping[uuid.UUID, Conditioning] = dataclasses.field(default_factory=dict)
     adapters: Mapping[uuid.UUID, Adapter] = dataclasses.field(default_factory=dict)
+    mask: FileRef | None = None
 
     @property
     def locked(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from generators.catalog import Capability, Model
 from generators.spec import Conditioning, ConditioningKind, FileRef
+from resolvers import masks
 from resolvers.grips import Grip, Way
 from resolvers.refused import Refused, UserErrorCode
 from store.database.tables import Adapter
@@ -39,7 +40,10 @@ def conditioning(
         if by_seed and Capability.SEED in model.capabilities:
             plain.append(Conditioning(kind=ConditioningKind.SEED))
     chosen = ways(model, held, asked)
-    return (*plain, *chosen, *_given(model, held, chosen))
+    found = (*plain, *chosen, *_given(model, held, chosen))
+    if held.mask is not None:
+        masks.require_picture(found)
+    return found
 
 
 def ways(model: Model, held: Grip, asked: Sequence[Way]) -> tuple[Conditioning, ...]:
@@ -69,7 +73,8 @@ def _asked(model: Model, held: Grip, way: Way, offered: Ways) -> Conditioning | 
             raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "adapterId"))
         found = _worn(model, held.adapters[way.adapter_id])
     elif way.variant_id is not None:
-        found = _of_kind(pictured(model, held.pictures[way.variant_id]), way.kind)
+        shown = held.pictures[way.variant_id]
+        found = _of_kind(pictured(model, shown, masked=held.mask is not None), way.kind)
     else:
         found = _of_kind(offered, way.kind)
     if found is None and (way.kind is not None or way.variant_id is not None):
@@ -124,7 +129,8 @@ def _offered(model: Model, held: Grip) -> Ways:
     offered: Ways = {}
     if held.adapter is not None and _wearable(model, held.adapter):
         offered[ConditioningKind.LORA] = _worn(model, held.adapter)
-    return offered | (pictured(model, held.picture) if held.picture is not None else {})
+    masked = held.mask is not None
+    return offered | (pictured(model, held.picture, masked=masked) if held.picture is not None else {})
 
 
 def _wearable(model: Model, adapter: Adapter) -> bool:
@@ -142,15 +148,16 @@ def _worn(model: Model, adapter: Adapter) -> Conditioning:
     return Conditioning(kind=kind, weight=USUAL[kind], file=file, source_id=str(adapter.id))
 
 
-def pictured(model: Model, picture: Conditioning) -> Ways:
-    """The ways to hold by a picture, the strongest first."""
+def pictured(model: Model, picture: Conditioning, *, masked: bool = False) -> Ways:
+    """The ways to hold by a picture, the strongest first; `masked` = a part of the initial one is painted anew."""
     kinds = (
         (Capability.REFERENCE_IMAGES, reference_kind(model)),
-        (Capability.IMAGE_TO_IMAGE, ConditioningKind.INIT_IMAGE),
+        (Capability.INPAINT if masked else Capability.IMAGE_TO_IMAGE, ConditioningKind.INIT_IMAGE),
         (Capability.CONTROLNET, ConditioningKind.CONTROLNET),
     )
+    usual = USUAL | masks.USUAL if masked else USUAL
     return {
-        kind: dataclasses.replace(picture, kind=kind, weight=USUAL[kind])
+        kind: dataclasses.replace(picture, kind=kind, weight=usual[kind])
         for capability, kind in kinds
         if capability in model.capabilities
     }
@@ -158,13 +165,17 @@ def pictured(model: Model, picture: Conditioning) -> Ways:
 
 def _given(model: Model, held: Grip, chosen: Sequence[Conditioning]) -> tuple[Conditioning, ...]:
     """The uploaded references as this model takes them; those of one IP-Adapter share its weight."""
+    begun = any(one.kind is ConditioningKind.INIT_IMAGE for one in chosen)
+    if held.mask is not None and held.references and not begun:
+        first = pictured(model, held.references[0], masked=True)[ConditioningKind.INIT_IMAGE]
+        others = dataclasses.replace(held, references=held.references[1:])
+        return (first, *_given(model, others, (*chosen, first)))
     if not held.references:
         return ()
     if Capability.REFERENCE_IMAGES in model.capabilities:
         kind = reference_kind(model)
         weight = next((one.weight for one in chosen if one.kind is kind), USUAL[kind])
         return tuple(dataclasses.replace(one, kind=kind, weight=weight) for one in held.references)
-    begun = any(one.kind is ConditioningKind.INIT_IMAGE for one in chosen)
     if Capability.IMAGE_TO_IMAGE in model.capabilities and len(held.references) == 1 and not begun:
         kind = ConditioningKind.INIT_IMAGE
         return (dataclasses.replace(held.references[0], kind=kind, weight=USUAL[kind]),)

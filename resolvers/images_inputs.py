@@ -74,6 +74,12 @@ class GenerateImagesInput:
     reference_upload_ids: list[UploadId] | None = given(
         "Up to 10 uploaded pictures for the model to go by, besides the subject's.", default=None
     )
+    mask_upload_id: UploadId | None = given(
+        "Paint only a part of a picture anew: an uploaded picture of any size, white where something shall "
+        "change and black where all stays, scaled to the picture. What is changed is the INIT_IMAGE of "
+        "`conditioning`, else the first of `referenceUploadIds`. Models with the capability INPAINT.",
+        default=None,
+    )
     conditioning: list[ConditioningInput] | None = given(
         "How to hold the subject, up to 8 ways that add up; the strongest that the model offers when absent. A "
         "locked look is always held by the strongest one too.",

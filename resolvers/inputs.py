@@ -190,6 +190,12 @@ class GenerateBaseImageInput:
         default=None,
     )
     from_scratch: bool = given("Begin anew even though a draft exists.", default=False)
+    mask_upload_id: UploadId | None = given(
+        "Paint only a part of the refined picture anew: an uploaded picture of any size, white where "
+        "something shall change and black where all stays, scaled to the picture. Models with the capability "
+        "INPAINT.",
+        default=None,
+    )
     conditioning: list[ConditioningInput] | None = given(
         "How the refined picture holds the new one, and how strongly. When absent half of it is kept, who it shows by "
         "an IP-Adapter and its edges by a ControlNet where the model has them.",

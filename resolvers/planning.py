@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from executor import specs
 from executor.rewriting import Frame
 from generators.catalog import Capability, Model, Provider
-from generators.spec import Conditioning, ImageSpec
-from resolvers import choosing, grips, holding, presets, prompts, wishes
+from generators.spec import Conditioning, FileRef, ImageSpec
+from resolvers import choosing, grips, holding, masks, presets, prompts, wishes
 from resolvers.choosing import Settings
 from resolvers.context import Context
 from resolvers.refused import Refused, UserErrorCode
@@ -47,6 +47,7 @@ class Plan:
     negative_prompt: str | None
     conditioning: tuple[Conditioning, ...]
     fallback_models: tuple[str, ...]
+    mask: FileRef | None = None
 
     def spec(self, prompt: str, seed: int | None) -> ImageSpec:
         """One picture of it; the ids are filled in by `rows`."""
@@ -64,6 +65,7 @@ class Plan:
             conditioning=self.conditioning,
             fallback_models=self.fallback_models,
             quality=self.settings.quality,
+            mask=self.mask,
         )
 
 
@@ -114,6 +116,7 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
     models = _models(context, wish, preset)
     ways, uploads = wish.conditioning or (), wish.reference_upload_ids or ()
     held = await grips.grip(session, viewer, subject, ways, uploads)
+    held = dataclasses.replace(held, mask=await masks.found(context, session, wish.mask_upload_id))
     framed = prompts.frame(subject, wishes.style(preset), scene_only=bool(wish.scene_only))
     ready = Prepared(
         wish=wish,
@@ -130,6 +133,8 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
     count = wishes.counted(wish, preset, len(models))
     plans = []
     for model in models:
+        if held.mask is not None:
+            masks.require(context, model)
         choosing.check_prompt(
             model, ready.prompt, "prompt", made_of="it, the scene or the subject's description"
         )
@@ -140,6 +145,7 @@ async def prepare(context: Context, session: AsyncSession, wish: Wish, *, by_see
             negative_prompt=wishes.negative_prompt(model, wish, preset),
             conditioning=holding.conditioning(model, held, ways, by_seed=seed is not None),
             fallback_models=_fallbacks(context, model, wish),
+            mask=held.mask,
         )
         _check_all(context, plan, ready.prompt)
         plans.append(plan)
@@ -225,7 +231,7 @@ def _variant(job: Job, ready: Prepared, plan: Plan, version: int, seed: int | No
         enhanced_by=TEMPLATE if ready.smart else None,
         composed_prompt=ready.prompt,
         negative_prompt=plan.negative_prompt,
-        parameters=plan.settings.parameters(model),
+        parameters=plan.settings.parameters(model) | masks.kept(plan.mask),
         conditioning=[shown(each) for each in plan.conditioning],
         seed=seed,
     )

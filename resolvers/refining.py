@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from generators.catalog import Capability, Model
-from generators.spec import Conditioning, ConditioningKind
-from resolvers import choosing, grips, holding, wishes
+from generators.spec import Conditioning, ConditioningKind, FileRef
+from resolvers import choosing, grips, holding, masks, wishes
 from resolvers.context import Context
 from resolvers.inputs import GenerateBaseImageInput
 from resolvers.refused import Refused, UserErrorCode
@@ -60,16 +60,25 @@ async def held_by(
     context: Context,
     session: AsyncSession,
     model: Model,
-    about: tuple[Subject, Variant, GenerateBaseImageInput],
+    about: tuple[Subject, Variant, GenerateBaseImageInput, FileRef | None],
 ) -> tuple[Conditioning, ...]:
-    """By what the picture holds the one that refines it; raises Refused for what the model does not offer."""
-    subject, begun, asked = about
+    """By what the picture holds the one that refines it, or of which the mask's part is painted anew.
+
+    Raises:
+        Refused: the model does not offer it.
+    """
+    subject, begun, asked, mask = about
     ways = wishes.ways(asked.conditioning or ())
     held = await grips.grip(session, context.viewer, subject, ways)
     draft = (await grips.pictures(session, subject, [begun.id]))[begun.id]
     if ways:
-        return holding.ways(model, dataclasses.replace(held, picture=draft), ways)
-    pictured = holding.pictured(model, draft)
+        chosen = holding.ways(model, dataclasses.replace(held, picture=draft, mask=mask), ways)
+        if mask is not None:
+            masks.require_picture(chosen)
+        return chosen
+    pictured = holding.pictured(model, draft, masked=mask is not None)
+    if mask is not None:
+        return (pictured[ConditioningKind.INIT_IMAGE],)
     if not pictured:
         choosing.require(
             model, Capability.IMAGE_TO_IMAGE, "refine a picture (`fromScratch: true` begins anew)", "model"

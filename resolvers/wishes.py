@@ -55,6 +55,7 @@ class Wish:
     determinism: Determinism | None = None
     smart_prompt: bool | None = None
     reference_upload_ids: tuple[uuid.UUID, ...] | None = None
+    mask_upload_id: uuid.UUID | None = None
     conditioning: tuple[Way, ...] | None = None
     post_id: uuid.UUID | None = None
     auto_publish: bool | None = None

@@ -129,6 +129,7 @@ ENUMS = (
         {
             "TEXT_TO_IMAGE": "Makes a picture from words.",
             "IMAGE_TO_IMAGE": "Refines a picture.",
+            "INPAINT": "Paints the part of a picture anew that a mask marks; local models keep the rest to the byte.",
             "REFERENCE_IMAGES": "Takes pictures of the subject as a reference.",
             "CONTROLNET": "Follows a pose, depth or outline.",
             "LORA": "Takes trained adapters.",

@@ -25,7 +25,7 @@ class Ask:
     `strength` 0..1 is how much of the initial picture is given up (diffusers' meaning). `exact` = forwards of
     its own. `scheduler` names another noise scheduler class than the checkpoint's own. `latents` is what an
     earlier run saved. `loras` add up; `references` are pictures to look like; `control` a picture whose shape
-    is held. `mask` = of the initial picture only what is transparent there (or white) is painted anew.
+    is held. `mask` = of the initial picture only what is white there is painted anew.
     """
 
     checkpoint: str

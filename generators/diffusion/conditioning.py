@@ -34,13 +34,18 @@ class Chosen:
         return tuple(item for item in self.used if item.kind in kinds)
 
 
-def choose(asked: Sequence[Conditioning], model: Model) -> Chosen:
-    """Sort by what the model can; of initial and control pictures the first is taken."""
+def choose(asked: Sequence[Conditioning], model: Model, *, masked: bool = False) -> Chosen:
+    """Sort by what the model can; of initial and control pictures the first is taken.
+
+    `masked` = the initial picture is painted anew in part, which more models can than refine a whole one.
+    """
     used: list[Conditioning] = []
     skipped: list[Conditioning] = []
     references = 0
     for item in asked:
         need = NEEDS.get(item.kind)
+        if masked and item.kind is ConditioningKind.INIT_IMAGE:
+            need = Capability.INPAINT
         able = need is None or (need in model.capabilities and item.file is not None)
         taken = item.kind in ONLY_ONE and any(other.kind is item.kind for other in used)
         if need is Capability.REFERENCE_IMAGES:
@@ -84,7 +89,7 @@ async def opened(ask: Ask, chosen: Chosen, open_file: OpenFile) -> Ask:
     return ask
 
 
-async def masked(ask: Ask, mask: FileRef, open_file: OpenFile) -> Ask:
+async def with_mask(ask: Ask, mask: FileRef, open_file: OpenFile) -> Ask:
     """The request with a mask over its initial picture, of which a part is painted anew.
 
     Raises:

@@ -13,7 +13,7 @@ from generators.catalog import Availability, Model
 from generators.diffusion.asks import Ask
 from generators.diffusion.calling import named
 from generators.diffusion.checkpoints import Shelf
-from generators.diffusion.conditioning import LostFileError, choose, masked, opened
+from generators.diffusion.conditioning import LostFileError, choose, opened, with_mask
 from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.encoders import LikenessSettings, LocalEncoders
 from generators.diffusion.engine import EngineState
@@ -166,7 +166,7 @@ class DiffusionGenerator:
 
     async def _ask(self, spec: ImageSpec, model: Model, known: Known) -> Ask:
         size, notes = reduced(model, spec.width, spec.height)
-        chosen = choose(spec.conditioning, model)
+        chosen = choose(spec.conditioning, model, masked=spec.mask is not None)
         if chosen.skipped:
             notes["conditioningSkipped"] = [item.kind.value for item in chosen.skipped]
         guidance = spec.guidance if spec.guidance is not None else model.default_guidance
@@ -188,7 +188,7 @@ class DiffusionGenerator:
         )
         ask = await opened(ask, chosen, self._open_file)
         if spec.mask is not None:
-            ask = await masked(ask, spec.mask, self._open_file)
+            ask = await with_mask(ask, spec.mask, self._open_file)
         return named(ask)
 
 

@@ -1,5 +1,6 @@
 """The facts of a finished picture, as its owner will read them. Knows no queue."""
 
+import hashlib
 import importlib.metadata
 import time
 
@@ -36,6 +37,8 @@ def image_made(run: Run, data: bytes, size: tuple[int, int], device: Device) -> 
     }
     if ask.init_image is not None:
         parameters["initImageStrength"] = round(ask.strength, 4)
+    if ask.mask is not None:
+        parameters["mask"] = hashlib.sha256(ask.mask).hexdigest()
     if resident.entry.noise:
         parameters["note"] = "The starter checkpoint has random weights: this picture is noise."
     elif resident.entry.key == STARTER_KEY and resident.entry.note:

@@ -29,7 +29,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def painted(data: bytes) -> Image.Image:
-    """A mask as grey levels, white = repainted: what is transparent, or white where nothing is.
+    """A mask as grey levels, white = repainted, black = kept; what is transparent counts as black.
 
     Raises:
         ValueError: it is no picture that Pillow can read.
@@ -40,9 +40,8 @@ def painted(data: bytes) -> Image.Image:
             upright = ImageOps.exif_transpose(picture)
     except (OSError, SyntaxError) as error:
         raise ValueError("The mask cannot be read.") from error
-    if "A" not in upright.getbands() and "transparency" not in upright.info:
-        return upright.convert("L")
-    return ImageOps.invert(upright.convert("RGBA").getchannel("A"))
+    whole = upright.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", whole.size, "black"), whole).convert("L")
 
 
 def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -50,6 +49,15 @@ def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
     if picture.size == (width, height):
         return picture
     return ImageOps.fit(picture, (width, height), method=Image.Resampling.LANCZOS)
+
+
+def laid_back(made: Image.Image, initial: bytes, mask: bytes) -> Image.Image:
+    """The picture with the initial one over all that the mask keeps: equal to it where the mask is black.
+
+    Where the mask is grey the two are mixed, so a soft edge hides the seam.
+    """
+    size = made.size
+    return Image.composite(made, fitted(opened(initial), *size), fitted(painted(mask), *size))
 
 
 def png(picture: Image.Image) -> bytes:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 
 import torch
+from PIL import Image
 
 from generators.diffusion import loading, pictures, room, saving
 from generators.diffusion.asks import Ask
@@ -264,7 +265,8 @@ class Work:
 
         def pack() -> None:
             run.tell(Phase.SAVING)
-            run.end(image_made(run, pictures.png(picture), picture.size, self.device))
+            whole = _with_what_stays(picture, run.ask)
+            run.end(image_made(run, pictures.png(whole), whole.size, self.device))
 
         return pack
 
@@ -294,6 +296,13 @@ def _looked_at(resident: Resident, estimate: torch.Tensor) -> tuple[bytes, tuple
         with torch.no_grad():
             resident.look = resident.family.look(resident.pipeline)
     return pictures.preview(estimate, *resident.look)
+
+
+def _with_what_stays(picture: Image.Image, ask: Ask) -> Image.Image:
+    """The VAE gives back what it was shown only nearly; what a mask keeps comes from the initial picture itself."""
+    if ask.mask is None or ask.init_image is None:
+        return picture
+    return pictures.laid_back(picture, ask.init_image, ask.mask)
 
 
 def _plain(state: State) -> bool:

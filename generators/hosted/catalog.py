@@ -199,9 +199,13 @@ def _held(spec: ImageSpec, entry: Entry) -> str | None:
 
 
 def _mask(spec: ImageSpec, entry: Entry) -> str | None:
-    if spec.mask is None or entry.masks:
+    if spec.mask is None:
         return None
-    return "takes no mask; GPT Image does."
+    if Capability.INPAINT not in entry.model.capabilities:
+        return "takes no mask; GPT Image does."
+    if not any(held.kind is ConditioningKind.INIT_IMAGE for held in spec.conditioning):
+        return "needs a picture to paint in with a mask."
+    return None
 
 
 _RULES: tuple[Callable[[ImageSpec, Entry], str | None], ...] = (

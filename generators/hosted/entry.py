@@ -99,8 +99,8 @@ class Entry:
 
     `wire` is the provider's own name for it ("{quality}" in it is replaced by the quality asked for).
     `ratios` = it takes aspect ratios, not pixels. Bounds for free sizes: `min_side` pixels, `max_ratio` long to
-    short side, `max_pixels`. `masks` = an edit may be limited to a part. `alternate` = the same model through
-    another provider, used where only that one's key is set. `style` is one of Recraft's (see styles.py).
+    short side, `max_pixels`. `alternate` = the same model through another provider, used where only that one's key
+    is set. `style` is one of Recraft's (see styles.py).
     """
 
     model: Model
@@ -110,7 +110,6 @@ class Entry:
     min_side: int = 16
     max_ratio: float = 3.0
     max_pixels: int = 4096 * 4096
-    masks: bool = False
     inputs: Inputs | None = None
     alternate: "Entry | None" = None
     style: str = ""

@@ -22,6 +22,7 @@ from generators.hosted.clock import Clock
 from generators.hosted.deadlines import within
 from generators.hosted.failures import Trouble, connection_trouble, redact, retry_after, status_trouble
 from generators.hosted.held import image_made
+from generators.hosted.masks import transparent
 from generators.hosted.picture import NotAPicture, examine
 from generators.hosted.settings import HostedSettings
 from generators.spec import FileRef, ImageSpec
@@ -152,6 +153,8 @@ class OpenAIImages(Synchronous):
         try:
             async with asyncio.timeout(self._settings.hosted_call_seconds):
                 stream = await _begun(images, order, request)
+        except Trouble:
+            raise
         except Exception as error:
             raise openai_trouble(self.name, error, self._settings.secrets(), self._clock) from error
         return Sent(provider_id=stream.response.headers.get("x-request-id"), answer=stream)
@@ -228,7 +231,8 @@ async def _begun(images: Any, order: Order[ImageSpec], request: dict[str, Any]) 
         return await images.generate(**request)
     files = [_file(at, one.data, one.media_type) for at, one in enumerate(order.references)]
     if order.mask is not None:
-        request["mask"] = ("mask.png", order.mask, "image/png")
+        mask = await asyncio.to_thread(transparent, order.mask, order.references[0].data)
+        request["mask"] = ("mask.png", mask, "image/png")
     return await images.edit(image=files, **request)
 
 

@@ -15,6 +15,7 @@ _IMAGE = frozenset(
     {
         Capability.TEXT_TO_IMAGE,
         Capability.IMAGE_TO_IMAGE,
+        Capability.INPAINT,
         Capability.REFERENCE_IMAGES,
         Capability.PREVIEW,
     }
@@ -53,7 +54,7 @@ def _current(key: str, name: str, prices: dict[str, Decimal]) -> Entry:
         reference=Decimal("0.01"),
         tokens=_TOKENS,
     )
-    return Entry(model=model, wire=key, price=price, max_ratio=3.0, max_pixels=3840 * 2160, masks=True)
+    return Entry(model=model, wire=key, price=price, max_ratio=3.0, max_pixels=3840 * 2160)
 
 
 def _ending(key: str, name: str, scale: Decimal) -> Entry:
@@ -80,7 +81,7 @@ def _ending(key: str, name: str, scale: Decimal) -> Entry:
         reference=Decimal("0.01"),
         tokens=_TOKENS,
     )
-    return Entry(model=model, wire=key, price=price, masks=True)
+    return Entry(model=model, wire=key, price=price)
 
 
 def _retired(key: str, name: str, day: datetime.date) -> Entry:

@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from store.files import containers, renditions
 from store.files.containers import ContainerError, Incomplete, MediaType, TooManyParts
+from store.files.levels import Levels
 from store.files.marking import read_marking
 from store.files.refusals import RefusalCode, UploadRefused, too_many_pixels
 
@@ -79,6 +80,19 @@ def look_at(data: bytes, media_type: MediaType, rules: Rules) -> renditions.Rend
     """
     image, _ = _open(data, media_type, rules)
     return renditions.render(_plain(image))
+
+
+def levels_of(data: bytes, media_type: MediaType, rules: Rules) -> Levels:
+    """How bright a picture of our own is, for one that serves as a mask.
+
+    Raises:
+        UploadRefused: as `clean`.
+    """
+    image, _ = _open(data, media_type, rules)
+    plain = _plain(image)
+    histogram = plain.convert("L").histogram()
+    there = [level for level, pixels in enumerate(histogram) if pixels]
+    return Levels(darkest=there[0], brightest=there[-1], opaque=plain.mode == "RGB")
 
 
 def needed(data: bytes, media_type: MediaType, found: list[containers.Part]) -> bytes:

@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 
 from store.files import frames, replies
 from store.files.containers import MediaType, sniff
+from store.files.levels import Levels
 from store.files.refusals import MIB, RefusalCode, UploadRefused, too_large
 from store.files.renditions import Renditions
 from store.files.replies import BadReply, CleanImage
@@ -154,6 +155,16 @@ class Decoder:
         """
         media_type = _checked(data, self._limits.max_own_bytes)
         return await self._answer({"work": "render", "media_type": media_type}, data, replies.renditions)
+
+    async def levels(self, data: bytes) -> Levels:
+        """How bright a picture of our own is, and whether it is opaque; the file itself is not changed.
+
+        Raises:
+            UploadRefused: it is no whole, still PNG, JPEG or WEBP within the limits.
+            DecoderUnavailable: no child could be started.
+        """
+        media_type = _checked(data, self._limits.max_own_bytes)
+        return await self._answer({"work": "levels", "media_type": media_type}, data, replies.levels)
 
     async def aclose(self) -> None:
         """End all idle children; one at work is ended when its call ends. Further calls raise."""

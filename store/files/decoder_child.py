@@ -5,6 +5,7 @@ tries every path once on pictures of its own (so nothing is imported or opened l
 Knows no server, no rows and no names of files.
 """
 
+import dataclasses
 import json
 import os
 import sys
@@ -52,12 +53,14 @@ def main() -> None:
 
 
 def answer(header: dict[str, object], data: bytes, rules: Rules) -> list[bytes]:
-    """The packed reply to one request: a clean file, quick looks, or a refusal."""
+    """The packed reply to one request: a clean file, quick looks, levels, or a refusal."""
     try:
         media_type = MediaType(str(header["media_type"]))
         if header["work"] == "clean":
             cleaned = cleaning.clean(data, media_type, rules)
             return _packed(cleaned.looks, {"marked_ai": cleaned.marked_ai}, [cleaned.data])
+        if header["work"] == "levels":
+            return frames.packed(dataclasses.asdict(cleaning.levels_of(data, media_type, rules)))
         return _packed(cleaning.look_at(data, media_type, rules), {}, [])
     except UploadRefused as refusal:
         return _refused(refusal)
@@ -76,6 +79,7 @@ def rehearse(rules: Rules) -> None:
         out = BytesIO()
         Image.new(mode, (40, 24)).save(out, media_type.name, exif=orientation, icc_profile=profile)
         cleaning.clean(out.getvalue(), media_type, rules)
+        cleaning.levels_of(out.getvalue(), media_type, rules)
 
 
 def _refused(refusal: UploadRefused) -> list[bytes]:

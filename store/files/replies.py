@@ -8,12 +8,14 @@ import re
 from dataclasses import dataclass
 
 from store.files.containers import MediaType, sniff
+from store.files.levels import Levels
 from store.files.refusals import RefusalCode, UploadRefused
 from store.files.renditions import THUMBNAIL_SIDES, Renditions
 
 _PLACEHOLDER = re.compile(r"[A-Za-z0-9+/]{4,64}={0,2}")
 _PERCEPTUAL_HASH = re.compile(r"[0-9a-f]{16}")
 _MAX_SIDE = 65_535
+_WHITE = 255
 
 
 class BadReply(Exception):  # noqa: N818 -- reads as what was received
@@ -92,6 +94,25 @@ def renditions(header: dict[str, object], parts: list[bytes]) -> Renditions:
         perceptual_hash=_text(header.get("perceptual_hash"), _PERCEPTUAL_HASH),
         thumbnails=dict(zip(THUMBNAIL_SIDES, parts, strict=True)),
     )
+
+
+def levels(header: dict[str, object], _parts: list[bytes]) -> Levels:
+    """The levels in an answer.
+
+    Raises:
+        BadReply: a field is missing or impossible.
+    """
+    return Levels(
+        darkest=_level(header.get("darkest")),
+        brightest=_level(header.get("brightest")),
+        opaque=header.get("opaque") is True,
+    )
+
+
+def _level(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _WHITE:
+        raise BadReply("an impossible level")
+    return value
 
 
 def _side(value: object) -> int:

@@ -65,6 +65,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(input={"prompt": "a", "postId": "$post", **QUICK}),
         row(input={"prompt": "a", "newCharacter": NYX, **QUICK}),
         row(input={"prompt": "a", "referenceUploadIds": ["$upload"], **QUICK}),
+        row(refused="INVALID_FILE", input={"prompt": "a", "maskUploadId": "$upload", **QUICK}),
         row(
             input={"prompt": "a", "subjectId": "$approved", "conditioning": {"variantId": "$approved_image"}},
         ),
@@ -81,6 +82,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
     "Mutation.generateBaseImage": (
         row(subjectId="$persona", fromScratch=True, **QUICK),
         row(subjectId="$persona", refineFrom="$draft", **QUICK),
+        row(refused="INVALID_FILE", subjectId="$persona", maskUploadId="$upload", **QUICK),
         row(
             refused="NOT_SUPPORTED",
             subjectId="$persona",
@@ -101,6 +103,7 @@ ROOTS: dict[str, Row | tuple[Row, ...]] = {
         row(prompt="a", postId="$post", **QUICK),
         row(prompt="a", newCharacter=NYX, **QUICK),
         row(prompt="a", referenceUploadIds=["$upload"], **QUICK),
+        row(refused="INVALID_FILE", prompt="a", maskUploadId="$upload", **QUICK),
         row(prompt="a", subjectId="$approved", conditioning={"variantId": "$approved_image"}, **QUICK),
         row(refused="NOT_SUPPORTED", prompt="a", conditioning=[{"adapterId": "$adapter"}], **QUICK),
     ),

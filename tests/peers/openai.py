@@ -5,10 +5,12 @@ was worked on.
 """
 
 import base64
+import io
 import json
 import re
 from typing import Any
 
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -80,7 +82,7 @@ def _authorise(request: Request) -> None:
         raise Refused(401, "invalid_request_error", "invalid_api_key", words)
 
 
-def _check_files(files: list[tuple[str, bytes, str | None]]) -> tuple[int, bool]:
+def _check_files(files: list[tuple[str, bytes, str | None]]) -> tuple[int, bytes | None]:
     images = [file for file in files if file[0] in ("image", "image[]")]
     masks = [file for file in files if file[0] == "mask"]
     if not 1 <= len(images) <= 16 or len(images) + len(masks) != len(files):
@@ -89,10 +91,12 @@ def _check_files(files: list[tuple[str, bytes, str | None]]) -> tuple[int, bool]
         if kind not in ("image/png", "image/jpeg", "image/webp") or examine(data).media_type != kind:
             raise _bad("image", f"Unsupported mimetype ('{kind}')", "unsupported_file_mimetype")
     first = examine(images[0][1])
-    for _, data, _kind in masks:
+    for _, data, kind in masks:
+        if kind != "image/png" or len(data) >= 4 * 2**20 or Image.open(io.BytesIO(data)).mode != "RGBA":
+            raise _bad("mask", "the mask must be a PNG with an alpha channel, smaller than 4 MB")
         if (examine(data).width, examine(data).height) != (first.width, first.height):
             raise _bad("mask", "the mask must have the size of the image")
-    return len(images), bool(masks)
+    return len(images), masks[0][1] if masks else None
 
 
 class OpenAIPeer:

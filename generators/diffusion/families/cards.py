@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 LOCAL = frozenset({Capability.TEXT_TO_IMAGE, Capability.SEED, Capability.STEP_PROGRESS, Capability.PREVIEW})
 GUIDED = LOCAL | {Capability.NEGATIVE_PROMPT}
+REFINES = frozenset({Capability.IMAGE_TO_IMAGE, Capability.INPAINT})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ CARDS = (
             "StableDiffusionImg2ImgPipeline",
             "StableDiffusionInpaintPipeline",
         ),
-        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA, Capability.TRAINING},
+        capabilities=GUIDED | REFINES | {Capability.LORA, Capability.TRAINING},
         denoiser="unet",
         rank=30,
         default_steps=30,
@@ -66,7 +67,7 @@ CARDS = (
             "StableDiffusionXLImg2ImgPipeline",
             "StableDiffusionXLInpaintPipeline",
         ),
-        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA, Capability.TRAINING},
+        capabilities=GUIDED | REFINES | {Capability.LORA, Capability.TRAINING},
         denoiser="unet",
         rank=60,
         default_steps=30,
@@ -76,7 +77,7 @@ CARDS = (
         name="sd3",
         module="generators.diffusion.families.sd3",
         pipelines=("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
-        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA},
+        capabilities=GUIDED | REFINES | {Capability.LORA},
         denoiser="transformer",
         rank=65,
         default_steps=28,
@@ -87,7 +88,7 @@ CARDS = (
         name="flux",
         module="generators.diffusion.families.flux",
         pipelines=("FluxPipeline", "FluxImg2ImgPipeline"),
-        capabilities=LOCAL | {Capability.IMAGE_TO_IMAGE, Capability.LORA},
+        capabilities=LOCAL | REFINES | {Capability.LORA},
         denoiser="transformer",
         rank=80,
         default_steps=28,
@@ -98,7 +99,7 @@ CARDS = (
         name="flux2-klein",
         module="generators.diffusion.families.flux2_klein",
         pipelines=("Flux2KleinPipeline",),
-        capabilities=LOCAL | {Capability.REFERENCE_IMAGES, Capability.LORA},
+        capabilities=LOCAL | {Capability.REFERENCE_IMAGES, Capability.LORA, Capability.INPAINT},
         denoiser="transformer",
         rank=70,
         default_steps=4,
@@ -109,7 +110,7 @@ CARDS = (
         name="z-image",
         module="generators.diffusion.families.z_image",
         pipelines=("ZImagePipeline", "ZImageImg2ImgPipeline"),
-        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE},
+        capabilities=GUIDED | REFINES,
         denoiser="transformer",
         rank=75,
         default_steps=50,
@@ -120,7 +121,7 @@ CARDS = (
         name="qwen-image",
         module="generators.diffusion.families.qwen_image",
         pipelines=("QwenImagePipeline", "QwenImageImg2ImgPipeline"),
-        capabilities=GUIDED | {Capability.IMAGE_TO_IMAGE, Capability.LORA},
+        capabilities=GUIDED | REFINES | {Capability.LORA},
         denoiser="transformer",
         rank=90,
         default_steps=50,

@@ -40,18 +40,28 @@ class Kept:
 
 
 def mask_of(data: bytes, width: int, height: int) -> torch.Tensor:
-    """[1, 1, height, width], 1 = repainted: where the mask is transparent, or white when it has no transparency.
+    """[1, 1, height, width], 1 = repainted: where the mask is at least half white.
 
     Raises:
-        ValueError: it is no picture.
+        ValueError: it is no picture, or marks nothing.
     """
     levels = np.asarray(fitted(painted(data), width, height), dtype=np.float32) / 255.0
-    return torch.from_numpy((levels >= HALF).astype(np.float32))[None, None]
+    return _marking(torch.from_numpy((levels >= HALF).astype(np.float32))[None, None])
 
 
 def nearest(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The mask at the size of latents."""
-    return torch.nn.functional.interpolate(mask, size=(height, width))
+    """The mask at the size of latents: each takes the level of its first pixel, as in the stock pipelines.
+
+    Raises:
+        ValueError: nothing of what it marks is left.
+    """
+    return _marking(torch.nn.functional.interpolate(mask, size=(height, width)))
+
+
+def _marking(mask: torch.Tensor) -> torch.Tensor:
+    if not bool((mask >= HALF).any()):
+        raise ValueError("The mask marks nothing that can be painted anew: make its white part larger.")
+    return mask
 
 
 def masked_pixels(pixels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

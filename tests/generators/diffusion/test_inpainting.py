@@ -9,7 +9,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.engine import Engine
@@ -36,15 +36,13 @@ def png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def mask(side: int = tiny.SIDE) -> bytes:
-    """Opaque, transparent inside the box: as the contract says it."""
-    whole = Image.new("RGBA", (side, side), (10, 20, 30, 255))
-    whole.paste((0, 0, 0, 0), BOX)
-    return png(whole)
+def mask() -> bytes:
+    """As the contract says it."""
+    return png(white_mask())
 
 
 def white_mask() -> Image.Image:
-    """The same as the stock pipelines want it."""
+    """White inside the box, as the stock pipelines want it."""
     whole = Image.new("L", (tiny.SIDE, tiny.SIDE), 0)
     whole.paste(255, BOX)
     return whole
@@ -185,14 +183,33 @@ def test_what_is_outside_the_mask_stays_and_what_is_inside_changes(tmp_path: Pat
     assert not bool((run.state.latents == run.state.kept.clean).all())
 
 
-def test_transparent_means_repainted_and_so_does_white_where_nothing_is_transparent() -> None:
-    by_alpha, by_white = mask_of(mask(), 64, 64), mask_of(png(white_mask()), 64, 64)
-    assert torch.equal(by_alpha, by_white)
-    assert (int(by_alpha.sum()), float(by_alpha[0, 0, 20, 10]), float(by_alpha[0, 0, 0, 0])) == (
-        1024,
-        1.0,
-        0.0,
-    )
+def test_white_means_repainted_and_what_is_transparent_stays() -> None:
+    white = mask_of(mask(), 64, 64)
+    assert (int(white.sum()), float(white[0, 0, 20, 10]), float(white[0, 0, 0, 0])) == (1024, 1.0, 0.0)
+    brush = Image.new("RGBA", (tiny.SIDE, tiny.SIDE), (255, 255, 255, 0))
+    brush.paste((255, 255, 255, 255), BOX)
+    assert torch.equal(mask_of(png(brush), 64, 64), white)
+
+
+@pytest.mark.parametrize("box", [None, (9, 17, 12, 20)], ids=["nothing", "between-the-latents"])
+def test_a_mask_that_marks_nothing_is_refused_in_words(
+    engine: Engine, box: tuple[int, int, int, int] | None
+) -> None:
+    whole = Image.new("L", (tiny.SIDE, tiny.SIDE), 0)
+    if box is not None:
+        whole.paste(255, box)
+    end = tiny.send(engine, tiny.ask("tiny-sd", init_image=gradient(), mask=png(whole))).end()
+    assert isinstance(end, Failed)
+    assert end.words == "The mask marks nothing that can be painted anew: make its white part larger."
+
+
+def test_the_finished_picture_is_the_initial_one_wherever_the_mask_is_black(engine: Engine) -> None:
+    request = repainting("tiny-sd")
+    made = Image.open(io.BytesIO(tiny.send(engine, request).made().data))
+    assert request.init_image is not None
+    source = Image.open(io.BytesIO(request.init_image)).convert("RGB").resize(made.size)
+    box = ImageChops.difference(made, source).getbbox()
+    assert box == BOX
 
 
 def test_a_mask_that_is_no_picture_is_refused_in_words(engine: Engine) -> None:

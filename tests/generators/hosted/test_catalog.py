@@ -139,6 +139,7 @@ REFUSED = [
     (FLUX, {"conditioning": (Conditioning(kind=ConditioningKind.CONTROLNET, file=FILE),)}, "no ControlNet"),
     (FLUX, {"conditioning": (Conditioning(kind=ConditioningKind.LORA, file=FILE),)}, "no LoRA of its own"),
     (FLUX, {"mask": FILE}, "takes no mask; GPT Image does"),
+    (GPT, {"mask": FILE}, "needs a picture to paint in with a mask"),
     (V3, {"prompt": "x" * 1001}, "at most 1000 characters"),
     (V3, {"width": 1216, "height": 896}, "1820x1024"),
     ("gpt-6-luna", {}, "makes no pictures; it can do TEXT, VISION"),
@@ -157,7 +158,9 @@ def test_what_a_model_cannot_do_is_refused_naming_what_it_can(case: Any) -> None
 
 
 def test_what_it_can_do_is_not_refused() -> None:
-    assert check(spec(GPT, width=2048, height=1152, quality="max", mask=FILE), _entry(GPT)) is None
+    init = (Conditioning(kind=ConditioningKind.INIT_IMAGE, file=FILE),)
+    masked = spec(GPT, width=2048, height=1152, quality="max", mask=FILE, conditioning=init)
+    assert check(masked, _entry(GPT)) is None
     assert check(spec("sdxl", negative_prompt="x", guidance=7.0, steps=30), _entry("sdxl")) is None
     many = tuple(Conditioning(kind=ConditioningKind.IP_ADAPTER, file=FILE) for _ in range(40))
     assert check(spec(GPT, conditioning=many), _entry(GPT)) is None

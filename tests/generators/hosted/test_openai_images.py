@@ -1,12 +1,14 @@
 """OpenAI's images with the real client against its peer."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from generators.events import CallAccepted, CallEnded, CallUnknown, FailureKind, ImageMade, Previewed
 from generators.generator import Known
@@ -73,22 +75,46 @@ async def test_references_are_sent_base_image_first_up_to_the_limit(bench: Bench
     assert {h.kind for h in made.facts.conditioning[1:]} == {ConditioningKind.REFERENCE_IMAGE}
 
 
+def half_white(width: int, height: int) -> bytes:
+    """A mask, white on its right."""
+    whole, file = Image.new("L", (width, height), 0), io.BytesIO()
+    whole.paste(255, (width // 2, 0, width, height))
+    whole.save(file, "PNG")
+    return file.getvalue()
+
+
 async def test_mask_limits_an_edit(bench: Bench, peer: OpenAIPeer) -> None:
     base = bench.files.add(picture(64, 64))
     init = reference(base, ConditioningKind.INIT_IMAGE)
-    events = await bench.run(
-        spec(MODEL, conditioning=(init,), mask=bench.files.add(picture(64, 64, "black")))
-    )
+    events = await bench.run(spec(MODEL, conditioning=(init,), mask=bench.files.add(half_white(64, 64))))
     assert kinds(events) == MADE
-    assert peer.bills[0]["mask"] is True
+    sent = Image.open(io.BytesIO(peer.bills[0]["mask"]))
+    alpha = sent.getchannel("A")
+    assert (sent.size, alpha.crop((0, 0, 32, 64)).getextrema()) == ((64, 64), (255, 255))
+    assert alpha.crop((32, 0, 64, 64)).getextrema() == (0, 0)
     assert events[-1].facts.conditioning[1].kind is ConditioningKind.INIT_IMAGE
 
 
-async def test_mask_of_another_size_is_refused_by_the_provider(bench: Bench) -> None:
+async def test_mask_of_another_size_is_scaled_to_the_picture(bench: Bench, peer: OpenAIPeer) -> None:
+    init = reference(bench.files.add(picture(64, 48)), ConditioningKind.INIT_IMAGE)
+    events = await bench.run(spec(MODEL, conditioning=(init,), mask=bench.files.add(half_white(640, 480))))
+    assert kinds(events) == MADE
+    assert Image.open(io.BytesIO(peer.bills[0]["mask"])).size == (64, 48)
+
+
+async def test_mask_that_marks_nothing_is_a_bad_request_and_nothing_is_sent(
+    bench: Bench, served: Served
+) -> None:
     init = reference(bench.files.add(picture(64, 64)), ConditioningKind.INIT_IMAGE)
-    events = await bench.run(spec(MODEL, conditioning=(init,), mask=bench.files.add(picture(32, 64))))
-    assert events[-1].kind is FailureKind.BAD_REQUEST
+    events = await bench.run(
+        spec(MODEL, conditioning=(init,), mask=bench.files.add(picture(64, 64, "black")))
+    )
+    assert (events[-1].kind, events[-1].words) == (
+        FailureKind.BAD_REQUEST,
+        "The mask marks nothing that can be painted anew: make its white part larger.",
+    )
     assert events[-2] == CallEnded(key=events[0].key, succeeded=False, cost=Decimal(0))
+    assert served.faults.requests == []
 
 
 async def test_reference_that_is_gone_is_a_bad_request_before_any_call(bench: Bench, served: Served) -> None:

@@ -87,10 +87,14 @@ def stock(pipeline: Any, request: Ask, output: str = "latent") -> Any:
         "output_type": output,
     }
     if request.init_image is not None:
-        kind = getattr(diffusers, type(pipeline).__name__.replace("Pipeline", "Img2ImgPipeline"))
+        does = "Img2Img" if request.mask is None else "Inpaint"
+        kind = getattr(diffusers, type(pipeline).__name__.replace("Pipeline", f"{does}Pipeline"))
         pipeline = kind(**pipeline.components)
         pipeline.set_progress_bar_config(disable=True)
         picture = Image.open(io.BytesIO(request.init_image)).resize((request.width, request.height))
+        if request.mask is not None:
+            options |= {"width": request.width, "height": request.height}
+            options["mask_image"] = Image.open(io.BytesIO(request.mask))
         return pipeline(image=picture, strength=request.strength, **options).images[0]
     return pipeline(width=request.width, height=request.height, **options).images[0]
 
@@ -100,6 +104,14 @@ def distance(run: Run, expected: Any) -> float:
     assert run.state is not None
     worst = (run.state.latents[0] - expected).abs().max() / expected.abs().max()
     return float(worst)
+
+
+def box_mask(side: int = tiny.SIDE) -> bytes:
+    """A mask as PNG bytes: white in its middle."""
+    whole, file = Image.new("L", (side, side), 0), io.BytesIO()
+    whole.paste(255, (side // 8, side // 4, side * 5 // 8, side * 3 // 4))
+    whole.save(file, format="PNG")
+    return file.getvalue()
 
 
 def gradient(side: int = tiny.SIDE) -> bytes:

@@ -21,25 +21,31 @@ from generators.diffusion import saving
 from generators.diffusion.asks import Ask
 from generators.diffusion.runs import Run
 from tests.generators.diffusion import tiny
-from tests.generators.diffusion.company import Company, distance, gradient, stock
+from tests.generators.diffusion.company import Company, box_mask, distance, gradient, stock
 
 TOLERANCE = 5e-6
 ASKS = st.builds(
-    lambda number, exact, steps, scheduler, image: tiny.ask(
+    lambda number, exact, steps, scheduler, begins: tiny.ask(
         "tiny-sd",
         seed=number,
         steps=steps,
         guidance=1.0 if number % 2 else 6.0,
         scheduler=scheduler,
         exact=exact,
-        init_image=gradient() if image else None,
-        strength=0.7 if image else 1.0,
+        **begins,
     ),
     st.integers(0, 3),
     st.booleans(),
     st.integers(2, 5),
     st.sampled_from(["DDIMScheduler", "UniPCMultistepScheduler", "EulerAncestralDiscreteScheduler"]),
-    st.booleans(),
+    st.sampled_from(
+        [
+            {},
+            {"init_image": gradient(), "strength": 0.7},
+            {"init_image": gradient(), "strength": 0.7, "mask": box_mask()},
+            {"init_image": gradient(), "strength": 1.0, "mask": box_mask()},
+        ]
+    ),
 )
 
 
@@ -50,6 +56,7 @@ class Loop(RuleBasedStateMachine):
     pipeline: ClassVar[Any]
     expected: ClassVar[dict[Ask, Any]] = {}
     company: ClassVar[Company]
+    repainted: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +104,7 @@ class Loop(RuleBasedStateMachine):
                 self.expected[plain] = stock(self.pipeline, plain)
             off = distance(run, self.expected[plain])
             assert off == 0.0 if run.ask.exact else off < TOLERANCE, (off, plain)
+            type(self).repainted += run.ask.mask is not None
 
     @override
     def teardown(self) -> None:
@@ -131,7 +139,9 @@ def check(machine: type[Loop], examples: int, steps: int) -> None:
 
 
 def test_joins_cancels_kills_and_resumes_leave_every_picture_as_it_should_be(machine: type[Loop]) -> None:
+    machine.repainted = 0
     check(machine, examples=8, steps=20)
+    assert machine.repainted > 0
 
 
 @pytest.mark.long

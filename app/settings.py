@@ -197,5 +197,7 @@ def _sentence(item: Any) -> str:
         hint = f" Did you mean {close[0]}?" if close else " docs/settings.md lists them all."
         return f"{name} is not a setting.{hint}"
     words = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "bool_parsing":
+        words = "use one of true, false, yes, no, on, off, 1, 0"
     given = "" if SECRET.search(name) else f" (it was given as {item['input']!r})"
     return f"{name} is wrong: {words[:1].lower()}{words[1:]}{given}."

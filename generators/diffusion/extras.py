@@ -173,6 +173,6 @@ def configured(text: str) -> Extra:
     if found and colon and family and folder and kind == "preview":
         return Extra(key=head, kind=ExtraKind.PREVIEW, family=family, source=source, is_folder=True)
     raise ValueError(
-        f"{text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
+        f"LOCAL_EXTRAS: {text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
         "or preview:<family>=<folder>."
     )

@@ -48,13 +48,9 @@ class Serving(Protocol):
 
 def engines(settings: DiffusionSettings, shelf: Shelf) -> Serving:
     """As the settings say: ENGINE=thread or process; one engine for each device, of DEVICE or of all GPUs."""
-    kinds: dict[str, Callable[[DiffusionSettings, Shelf], Serving]] = {
-        "thread": Engine,
-        "process": ProcessEngine,
-    }
-    kind = kinds.get(settings.engine)
-    if kind is None:
-        raise ValueError(f"The engine {settings.engine!r} is unknown; use thread or process.")
+    kind: Callable[[DiffusionSettings, Shelf], Serving] = (
+        ProcessEngine if settings.engine == "process" else Engine
+    )
 
     def on(device: str) -> Serving:
         return kind(dataclasses.replace(settings, device=device), shelf)

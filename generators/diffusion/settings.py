@@ -3,6 +3,9 @@
 import dataclasses
 from pathlib import Path
 
+from generators.diffusion import words
+from generators.diffusion.extras import configured
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DiffusionSettings:
@@ -89,6 +92,17 @@ class DiffusionSettings:
     training_pauses_serving: bool = False
     training_save_seconds: float = 30.0
     training_threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for the first word that is unknown, so that it stops the start and not the first picture."""
+        for setting in words.WORDS.keys() - {"DEVICE"}:
+            words.check(setting, getattr(self, setting.lower()))
+        if not self.devices:
+            raise ValueError(f"DEVICE names no device; use some of {', '.join(words.WORDS['DEVICE'])}.")
+        for device in self.devices:
+            words.check("DEVICE", device)
+        for text in self.local_extras:
+            configured(text)
 
     @property
     def devices(self) -> tuple[str, ...]:

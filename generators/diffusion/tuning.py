@@ -11,15 +11,11 @@ from typing import Any
 import torch
 from accelerate.hooks import CpuOffload, add_hook_to_module
 from diffusers.hooks import apply_group_offloading
-from diffusers.models.attention_dispatch import AttentionBackendName
 
 from generators.diffusion.compiled import Compiled
 from generators.diffusion.devices import Device
 from generators.diffusion.settings import DiffusionSettings
 
-QUANTIZATIONS = ("none", "fp8", "int8")
-PREVIEWS = ("linear", "autoencoder")
-OFFLOADS = ("auto", "none", "encoders", "blocks", "layers")
 BLOCKS_AT_ONCE = 1
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
@@ -37,17 +33,8 @@ class Tuning:
 
     @classmethod
     def of(cls, settings: DiffusionSettings, device: Device) -> "Tuning":
-        """As set, "auto" resolved for the device.
-
-        Raises:
-            ValueError: a setting has a word that is not known, naming it.
-        """
+        """As set, "auto" resolved for the device."""
         gpu = device.kind in ("cuda", "rocm")
-        _known("QUANTIZATION", settings.quantization, QUANTIZATIONS)
-        _known("OFFLOAD", settings.offload, OFFLOADS)
-        _known("PREVIEWS", settings.previews, PREVIEWS)
-        if settings.attention != "auto":
-            _known("ATTENTION", settings.attention, sorted(name.value for name in AttentionBackendName))
         return cls(
             channels_last=settings.channels_last if settings.channels_last is not None else gpu,
             attention=settings.attention,
@@ -68,11 +55,6 @@ class Tuning:
     def weight_bytes(self) -> int | None:
         """Bytes of a quantised weight; None = those of the dtype."""
         return None if self.quantization == "none" else 1
-
-
-def _known(name: str, word: str, words: Any) -> None:
-    if word not in words:
-        raise ValueError(f"{name} is {word!r}; use one of {', '.join(words)}.")
 
 
 def tune(pipeline: Any, device: Device, tuning: Tuning) -> Compiled:

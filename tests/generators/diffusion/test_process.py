@@ -221,13 +221,6 @@ def test_the_setting_chooses_the_engine(tmp_path: Path, name: str, kind: type) -
     asyncio.run(generator.close())
 
 
-def test_an_unknown_engine_stops_the_start(tmp_path: Path) -> None:
-    chosen = tiny.settings(tmp_path, engine="cloud")
-    with pytest.raises(ValueError, match="'cloud' is unknown; use thread or process"):
-        engines(chosen, Shelf(chosen))
-
-
-def test_a_device_list_without_a_name_stops_the_start(tmp_path: Path) -> None:
-    chosen = tiny.settings(tmp_path, device=" , ")
+def test_a_fleet_of_no_engines_is_refused() -> None:
     with pytest.raises(ValueError, match="DEVICE names no device"):
-        engines(chosen, Shelf(chosen))
+        Fleet([])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers.models.attention_dispatch import AttentionBackendName
 from typing_extensions import override
 
 from generators.diffusion.adapters.lora import worn as wearing
@@ -17,6 +18,7 @@ from generators.diffusion.failures import NoCheckpointError
 from generators.diffusion.runs import Run
 from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.tuning import Tuning, denoiser_of
+from generators.diffusion.words import WORDS
 from tests.generators.diffusion import tiny, tiny_flow, worn
 from tests.generators.diffusion.company import Company, distance
 
@@ -125,17 +127,8 @@ def test_an_attention_is_chosen_where_it_has_an_effect_and_refused_where_not(
         denoiser_of(pipeline_of(run)).set_attention_backend("native")  # the choice is the whole process's
 
 
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        ({"attention": "fast"}, "ATTENTION is 'fast'; use one of "),
-        ({"quantization": "int4"}, "QUANTIZATION is 'int4'; use one of none, fp8, int8."),
-        ({"offload": "disk"}, "OFFLOAD is 'disk'; use one of auto, none, encoders, blocks, layers."),
-    ],
-)
-def test_an_unknown_word_is_refused_by_name(tmp_path: Path, words: dict[str, str], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        Tuning.of(tiny.settings(tmp_path, **words), CPU)
+def test_the_words_of_attention_are_those_of_the_installed_diffusers() -> None:
+    assert sorted(WORDS["ATTENTION"]) == sorted(["auto", *(name.value for name in AttentionBackendName)])
 
 
 def test_auto_offloads_only_what_is_larger_than_the_whole_device(tmp_path: Path) -> None:

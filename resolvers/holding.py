@@ -118,10 +118,6 @@ def _check_together(chosen: Sequence[Conditioning]) -> None:
     sources = [(one.kind, one.source_id) for one in chosen]
     if len(set(sources)) < len(sources):
         raise Refused(UserErrorCode.INVALID_INPUT, "Name each way once.", ("conditioning",))
-    seen = {one.weight for one in chosen if one.kind is ConditioningKind.IP_ADAPTER}
-    if len(seen) > 1:
-        words = "Pictures that are seen through one IP-Adapter share their weight; give all the same."
-        raise Refused(UserErrorCode.INVALID_INPUT, words, ("conditioning", "weight"))
 
 
 def _offered(model: Model, held: Grip) -> Ways:
@@ -164,7 +160,7 @@ def pictured(model: Model, picture: Conditioning, *, masked: bool = False) -> Wa
 
 
 def _given(model: Model, held: Grip, chosen: Sequence[Conditioning]) -> tuple[Conditioning, ...]:
-    """The uploaded references as this model takes them; those of one IP-Adapter share its weight."""
+    """The uploaded references as this model takes them, with the weight of what an IP-Adapter sees first."""
     begun = any(one.kind is ConditioningKind.INIT_IMAGE for one in chosen)
     if held.mask is not None and held.references and not begun:
         first = pictured(model, held.references[0], masked=True)[ConditioningKind.INIT_IMAGE]

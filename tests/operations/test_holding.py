@@ -214,11 +214,6 @@ REFUSED: list[tuple[list[dict[str, Any]], str, list[str]]] = [
     ([{"kind": "IP_ADAPTER", "weight": 2.1}], "INVALID_INPUT", ["conditioning", "weight"]),
     ([{"kind": "IP_ADAPTER", "weight": -0.1}], "INVALID_INPUT", ["conditioning", "weight"]),
     ([{"kind": "IP_ADAPTER"}, {"kind": "IP_ADAPTER"}], "INVALID_INPUT", ["conditioning"]),
-    (
-        [{"kind": "IP_ADAPTER"}, {"kind": "IP_ADAPTER", "variantId": "other", "weight": 0.2}],
-        "INVALID_INPUT",
-        ["conditioning", "weight"],
-    ),
     ([{"kind": "LORA"}], "NOT_SUPPORTED", ["conditioning", "kind"]),
     ([{"kind": "INIT_IMAGE"}] * 9, "INVALID_INPUT", ["conditioning"]),
     ([{"adapterId": "elsewhere"}], "NOT_SUPPORTED", ["conditioning", "adapterId"]),
@@ -275,6 +270,15 @@ async def test_draft_is_refined_by_who_it_shows_half_of_it_and_its_edges_where_t
     ]
     anew = await desk.do(REFINE, subjectId=subject, model="rich", fromScratch=True, conditioning=edges)
     assert refused(anew)[::2] == ("INVALID_INPUT", ["conditioning"])
+
+
+async def test_pictures_that_one_adapter_sees_have_a_weight_each(api: Api, desk: Api) -> None:
+    subject, _, other = await locked(api)
+
+    ways = [{"kind": "IP_ADAPTER", "weight": 0.9}, {"kind": "IP_ADAPTER", "variantId": other, "weight": 0.2}]
+    found = await held(desk, subjectId=subject, conditioning=ways)
+
+    assert found == ["PROMPT 1", "IP_ADAPTER 0.9", "IP_ADAPTER 0.2"]
 
 
 async def test_uploaded_references_share_the_weight_of_the_adapter_that_sees_them(

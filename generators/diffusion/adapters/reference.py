@@ -3,6 +3,10 @@
 The adapter's attention processors are put in for one forward that has a reference in it, and taken out
 again, so that all other forwards are the stock network's and the loading thread never touches a network that
 is computing. Rows without a reference get zero embeds and weight 0 (Ye et al. 2023, arXiv 2308.06721).
+
+Pictures with one weight share one attention over all their tokens, as the stock pipeline does for several pictures.
+Pictures with weights of their own are attended to one by one and add up, as the stock pipeline does for the same
+adapter loaded once for each.
 """
 
 import contextlib
@@ -21,11 +25,16 @@ from typing_extensions import override
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
-    """What one request sees: embeds [2 (unconditional, conditional), pictures, ...] and its weight."""
+    """What one request sees: embeds [2 (unconditional, conditional), pictures, ...] and a weight for each picture."""
 
     adapter: "IpAdapter"
     embeds: torch.Tensor
-    weight: float
+    weights: tuple[float, ...]
+
+    @property
+    def parts(self) -> int:
+        """How often it is attended to: once, or for each picture where their weights differ."""
+        return len(self.weights) if len(set(self.weights)) > 1 else 1
 
     def rows(self, count: int) -> torch.Tensor:
         """The embeds of its rows: both with guidance, else the conditional one."""
@@ -62,6 +71,7 @@ class IpAdapter:
         processors = unet._convert_ip_adapter_attn_to_diffusers([state], low_cpu_mem_usage=False)  # noqa: SLF001 - the public loader would change a network that may be computing
         layer = unet._convert_ip_adapter_image_proj_to_diffusers(state["image_proj"], low_cpu_mem_usage=False)  # noqa: SLF001 - see above
         self.projection = MultiIPAdapterImageProjection([layer]).to(**place).eval()
+        self._layer = layer
         self._last_hidden = isinstance(layer, ImageProjection)
         self.processors = {
             name.removesuffix(".processor"): processor.to(**place)
@@ -76,6 +86,10 @@ class IpAdapter:
         self._pixels = CLIPImageProcessor(
             size={"shortest_edge": side}, crop_size={"height": side, "width": side}
         )
+
+    def projections(self, parts: int) -> MultiIPAdapterImageProjection:
+        """Embeds to tokens, for that many lists of embeds, all by the same weights."""
+        return self.projection if parts == 1 else MultiIPAdapterImageProjection([self._layer] * parts).eval()
 
     def see(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
         """Embeds of the pictures: [2, pictures, ...], the unconditional ones first."""
@@ -105,25 +119,39 @@ def seen(unet: Any, wearers: Sequence[tuple[int, Reference | None]]) -> Iterator
             for rows, reference in wearers
         ]
     )
-    scale = _scale(wearers, embeds)
+    parts = references[0].parts  # equal for all that share a forward
+    scales = [_scale(wearers, part, embeds) for part in range(parts)]
     plain = {}
     try:
         for name, processor in adapter.processors.items():
             attention = unet.get_submodule(name)
             plain[name] = attention.processor
-            setattr(processor, "scale", [scale])  # noqa: B010 - torch types attributes of modules as tensors
+            _repeat(processor, parts, scales)
             attention.set_processor(processor)
-        unet.encoder_hid_proj = adapter.projection
+        unet.encoder_hid_proj = adapter.projections(parts)
         unet.config.encoder_hid_dim_type = "ip_image_proj"
-        yield [embeds]
+        yield [embeds] if parts == 1 else [embeds[:, part : part + 1].contiguous() for part in range(parts)]
     finally:
         unet.encoder_hid_proj = None
         for name, processor in plain.items():
             unet.get_submodule(name).set_processor(processor)
 
 
-def _scale(wearers: Sequence[tuple[int, Reference | None]], embeds: torch.Tensor) -> float | RowScale:
-    weights = [reference.weight if reference else 0.0 for rows, reference in wearers for _ in range(rows)]
+def _repeat(processor: Any, parts: int, scales: Sequence[float | RowScale]) -> None:
+    """Let a stock processor attend that many times by its own keys and values."""
+    processor.scale = list(scales)
+    for name in ("to_k_ip", "to_v_ip"):
+        layers = getattr(processor, name)
+        if len(layers) != parts:
+            setattr(processor, name, torch.nn.ModuleList([layers[0]] * parts))
+
+
+def _scale(
+    wearers: Sequence[tuple[int, Reference | None]], part: int, embeds: torch.Tensor
+) -> float | RowScale:
+    weights = [
+        reference.weights[part] if reference else 0.0 for rows, reference in wearers for _ in range(rows)
+    ]
     if len(set(weights)) == 1:
         return weights[0]  # as the stock pipeline computes it, bit for bit
     return RowScale(torch.tensor(weights, device=embeds.device))

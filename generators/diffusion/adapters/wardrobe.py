@@ -1,7 +1,7 @@
 """The adapters of one loaded checkpoint: read once, kept while there is room. Used by the loading thread only."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from generators.diffusion.adapters import control, lora
 from generators.diffusion.adapters.attached import NOTHING, Attached
 from generators.diffusion.adapters.reference import IpAdapter, Reference
-from generators.diffusion.asks import Ask
+from generators.diffusion.asks import Ask, Piece
 from generators.diffusion.extras import Extra, ExtraKind
 from generators.diffusion.loads import LOADS
 from generators.diffusion.pictures import fitted, opened
@@ -63,15 +63,22 @@ class Wardrobe:
             extra, folder = self._installed(ExtraKind.IP_ADAPTER)
             with LOADS:
                 self._adapter = IpAdapter(self._pipeline.unet, folder, extra.weights, extra.encoder)
-        key = tuple(item.sha256 for item in ask.references)
+        weights = tuple(item.weight for item in ask.references)
+        together = len(set(weights)) == 1
+        groups = [ask.references] if together else [(item,) for item in ask.references]
+        embeds = torch.cat([self._seen(self._adapter, group) for group in groups], dim=1)
+        return Reference(adapter=self._adapter, embeds=embeds, weights=weights)
+
+    def _seen(self, adapter: IpAdapter, pieces: Sequence[Piece]) -> torch.Tensor:
+        """Embeds of pictures that are encoded together: rounding depends on how many they are."""
+        key = tuple(item.sha256 for item in pieces)
         embeds = self._embeds.get(key)
         if embeds is None:
-            embeds = self._adapter.see([opened(item.data) for item in ask.references])
-            self._embeds[key] = embeds
+            embeds = self._embeds[key] = adapter.see([opened(item.data) for item in pieces])
         self._embeds.move_to_end(key)
         while len(self._embeds) > EMBEDS:
             self._embeds.popitem(last=False)
-        return Reference(adapter=self._adapter, embeds=embeds, weight=ask.references[0].weight)
+        return embeds
 
     def _controlled(self, ask: Ask) -> control.Control:
         assert ask.control is not None

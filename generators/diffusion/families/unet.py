@@ -144,11 +144,14 @@ def begin(pipeline: Any, ask: Ask, inputs: dict[str, torch.Tensor], attached: At
             "This checkpoint only repaints a part of a picture: give an initial image and a mask."
         )
     state.fresh = fresh(scheduler)
-    pictures = attached.reference.embeds.shape[1] if attached.reference else 0
+    seen = attached.reference
+    pictures = seen.embeds.shape[1] if seen else 0
     state.share = (
         tuple(state.latents.shape[1:]),
         tuple((name, tuple(value.shape[1:])) for name, value in inputs.items()),
-        pictures if pictures > 1 else 0,  # rows without a reference go with those that have one
+        (pictures, seen.parts)
+        if seen and pictures > 1
+        else 0,  # rows without one go with those that have one
     )
     return state
 

@@ -179,9 +179,17 @@ def seeing(kit: Kit, request: Ask) -> Any:
     pipeline = diffusers.DiffusionPipeline.from_pretrained(kit.folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     folder = kit.extras[0].partition("=")[2]
-    pipeline.load_ip_adapter(folder, subfolder="", weight_name="ip-adapter.safetensors")
-    pipeline.set_ip_adapter_scale(request.references[0].weight)
     pictures = [Image.open(io.BytesIO(piece.data)).convert("RGB") for piece in request.references]
+    weights = [piece.weight for piece in request.references]
+    name, images = "ip-adapter.safetensors", [pictures]
+    if len(set(weights)) == 1:
+        pipeline.load_ip_adapter(folder, subfolder="", weight_name=name)
+        pipeline.set_ip_adapter_scale(weights[0])
+    else:  # the same adapter once for each picture
+        often = len(weights)
+        pipeline.load_ip_adapter([folder] * often, subfolder=[""] * often, weight_name=[name] * often)
+        pipeline.set_ip_adapter_scale(weights)
+        images = [[one] for one in pictures]
     return pipeline(
         prompt=request.prompt,
         width=request.width,
@@ -189,7 +197,7 @@ def seeing(kit: Kit, request: Ask) -> Any:
         num_inference_steps=request.steps,
         guidance_scale=request.guidance,
         generator=torch.Generator("cpu").manual_seed(request.seed),
-        ip_adapter_image=[pictures],
+        ip_adapter_image=images,
         output_type="latent",
     ).images[0]
 
@@ -224,6 +232,31 @@ def test_two_references_are_both_seen(company: Company, kit: Kit) -> None:
     request = tiny.ask(kit.key, references=(reference(0, 0.5), reference(1, 0.5)))
     run, *_ = company.staggered(request, tiny.ask(kit.key, seed=2))
     assert distance(run, seeing(kit, request)) < TOLERANCE
+
+
+def test_references_with_a_weight_each_equal_the_stock_pipeline_in_mixed_company(
+    company: Company, kit: Kit
+) -> None:
+    asks = [
+        tiny.ask(kit.key, seed=1, references=(reference(0, 0.9), reference(1, 0.2))),
+        tiny.ask(kit.key, seed=2, guidance=1.0, references=(reference(1, 0.0), reference(2, 0.6))),
+        tiny.ask(kit.key, seed=3, references=(reference(0, 0.5), reference(1, 0.5))),
+        tiny.ask(kit.key, seed=4, references=(reference(2, 0.4),)),
+        tiny.ask(kit.key, seed=5),
+    ]
+    runs = company.staggered(*asks)
+    assert (
+        len({run.state.share for run in runs if run.state}) == 3
+    )  # a weight each; one for both; at most one picture
+    for run, request in zip(runs[:4], asks[:4], strict=True):
+        assert distance(run, seeing(kit, request)) < TOLERANCE
+    assert distance(runs[4], stock(kit.pipeline, asks[4])) < TOLERANCE
+    first = dataclasses.replace(asks[0], exact=True)
+    exact, _ = company.staggered(first, dataclasses.replace(asks[1], seed=9))
+    assert distance(exact, seeing(kit, first)) == 0.0
+    turned = dataclasses.replace(asks[0], references=(reference(0, 0.2), reference(1, 0.9)))
+    assert distance(runs[0], seeing(kit, turned)) > 1e-3
+    assert turned.fingerprint != asks[0].fingerprint
 
 
 def controlled(kit: Kit, request: Ask) -> Any:

@@ -171,7 +171,14 @@ def configured(text: str) -> Extra:
             prepare=prepare,
         )
     if found and colon and family and folder and kind == "preview":
-        return Extra(key=head, kind=ExtraKind.PREVIEW, family=family, source=source, is_folder=True)
+        return Extra(
+            key=head,
+            kind=ExtraKind.PREVIEW,
+            family=family,
+            source=source,
+            is_folder=is_folder,
+            revision=revision or None,
+        )
     raise ValueError(
         f"LOCAL_EXTRAS: {text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
         "or preview:<family>=<folder>."

@@ -1,6 +1,7 @@
 """downloadCheckpoint"""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from store.database.sessions import Database
 from store.database.tables import Role, Task
 from tests.client import Api, key, refused, serving
 from tests.executor import workshop
-from tests.generators.diffusion import tiny
+from tests.generators.diffusion import tiny, worn
 from tests.generators.diffusion.hub import Hub, served
 from tests.operations import steps
 
@@ -128,6 +129,83 @@ async def test_what_cannot_be_brought_is_refused(operator: Api, model: str, code
 
     assert refused(payload) == (code, message, ["model"])
     assert await tasks(operator) == 0
+
+
+@contextlib.asynccontextmanager
+async def beside(db: Database, folder: Path, kind: str) -> AsyncIterator[tuple[Api, Hub]]:
+    """A checkpoint in a folder, and one network for its family on the hub."""
+
+    async def open_file(file: FileRef) -> bytes:
+        raise FileNotFoundError(file.sha256)
+
+    pipeline, source = tiny.sd(), folder / "network"
+    pipeline.save_pretrained(folder / "tiny-sd")
+    if kind == "ip-adapter":
+        worn.ip_adapter(pipeline, source)
+    elif kind == "preview":
+        pipeline.vae.save_pretrained(source)
+    else:
+        worn.control_net(pipeline, source)
+    with served(source) as (hub, address):
+        settings = tiny.settings(
+            folder,
+            folder / "tiny-sd",
+            local_extras=(f"{kind}:sd=owner/name",),
+            hub_cache=folder / "hub",
+            hub_endpoint=address,
+        )
+        generator = DiffusionGenerator(settings, open_file)
+        async with serving(db, folder / "files", generator, lease_seconds=30.0) as api:
+            yield api, hub
+        await generator.close()
+
+
+async def listed(api: Api) -> dict[str, tuple[bool, set[str]]]:
+    rows = (await api.run("{ models { key available capabilities } }")).data["models"]
+    return {row["key"]: (row["available"], set(row["capabilities"])) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("ip-adapter", {"REFERENCE_IMAGES"}), ("controlnet-canny", {"CONTROLNET"}), ("preview", set())],
+)
+async def test_network_is_brought_and_the_checkpoints_of_its_family_can_more(
+    db: Database, tmp_path: Path, kind: str, more: set[str]
+) -> None:
+    async with beside(db, tmp_path, kind) as (api, hub):
+        key = f"{kind}:sd"
+        before = await listed(api)
+        assert before[key] == (False, set())
+
+        job = (await api.do(DOWNLOAD, model=key))["job"]
+        async with api.working():
+            await api.ended(job["id"])
+
+        node = (await api.run(PROGRESS, id=job["id"])).data["node"]
+        assert (node["status"], node["failure"], node["progress"]["fraction"]) == ("SUCCEEDED", None, 1.0)
+        after = await listed(api)
+        assert after[key] == (True, set())
+        assert after["tiny-sd"][1] - before["tiny-sd"][1] == more
+        fetched = [path for path in hub.asked if path.startswith("/owner/name/resolve/")]
+        assert fetched
+        again = await api.do(DOWNLOAD, model=key)
+        assert refused(again)[::2] == ("NOT_SUPPORTED", ["model"])
+        assert refused(again)[1].endswith("is here already.")
+
+
+async def test_network_that_arrives_damaged_is_not_taken(db: Database, tmp_path: Path) -> None:
+    async with beside(db, tmp_path, "controlnet") as (api, hub):
+        hub.damage.add("diffusion_pytorch_model.safetensors")
+
+        job = (await api.do(DOWNLOAD, model="controlnet:sd"))["job"]
+        async with api.working():
+            await api.ended(job["id"])
+
+        node = (await api.run(PROGRESS, id=job["id"])).data["node"]
+        assert node["status"] == "FAILED"
+        rows = await listed(api)
+        assert rows["controlnet:sd"][0] is False
+        assert "CONTROLNET" not in rows["tiny-sd"][1]
 
 
 async def test_only_operators_bring_checkpoints(operator: Api) -> None:

@@ -110,6 +110,10 @@ class Marks:
         """Nobody watches."""
         return False
 
+    def sharp_wanted(self) -> bool:
+        """Nobody watches."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Load:

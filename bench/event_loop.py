@@ -51,6 +51,10 @@ class Unwatched:
         """Never."""
         return False
 
+    def sharp_wanted(self) -> bool:
+        """Never."""
+        return False
+
 
 async def tick(seconds: float) -> Lateness:
     """Measure for that long."""

@@ -65,6 +65,10 @@ class Unwatched:
         """Never."""
         return False
 
+    def sharp_wanted(self) -> bool:
+        """Never."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wish:

@@ -34,6 +34,7 @@ class Standing:
     first_step: tuple[int, float] | None = None
     newest_step: tuple[int, float] | None = None
     watched_elsewhere: bool = False
+    sharp_elsewhere: bool = False
     dirty: bool = False
 
     def seconds_left(self) -> float | None:
@@ -70,6 +71,10 @@ class RunLive:
         """See Live. From any thread."""
         return self._standing.watched_elsewhere or self._board.watched(self._standing.claim.job_id)
 
+    def sharp_wanted(self) -> bool:
+        """See Live. From any thread."""
+        return self._standing.sharp_elsewhere or self._board.watched_sharply(self._standing.claim.job_id)
+
 
 class Board:
     """All running tasks of this process by id, and the tick of each of their jobs."""
@@ -80,6 +85,7 @@ class Board:
         self._standings: dict[uuid.UUID, Standing] = {}
         self._counts: dict[uuid.UUID, _Count] = {}
         self._watchers: collections.Counter[uuid.UUID | None] = collections.Counter()
+        self._sharp_watchers: collections.Counter[uuid.UUID | None] = collections.Counter()
         self._listeners: list[Callable[[Iterable[uuid.UUID]], None]] = []
         self._news: set[uuid.UUID] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -156,19 +162,26 @@ class Board:
         with self._lock:
             return list(self._standings.values())
 
-    def watch(self, job_id: uuid.UUID) -> None:
-        """Somebody wants previews of this job, until `unwatch`."""
+    def watch(self, job_id: uuid.UUID, *, sharp: bool = False) -> None:
+        """Somebody wants previews of this job, `sharp` ones perhaps, until `unwatch` with the same."""
         self._watchers[job_id] += 1
+        if sharp:
+            self._sharp_watchers[job_id] += 1
 
-    def unwatch(self, job_id: uuid.UUID) -> None:
+    def unwatch(self, job_id: uuid.UUID, *, sharp: bool = False) -> None:
         """One watcher less."""
-        self._watchers[job_id] -= 1
-        if self._watchers[job_id] <= 0:
-            del self._watchers[job_id]
+        for watchers in (self._watchers, *((self._sharp_watchers,) if sharp else ())):
+            watchers[job_id] -= 1
+            if watchers[job_id] <= 0:
+                del watchers[job_id]
 
     def watched(self, job_id: uuid.UUID | None) -> bool:
         """Whether anybody here wants previews of this job. From any thread."""
         return job_id in self._watchers
+
+    def watched_sharply(self, job_id: uuid.UUID | None) -> bool:
+        """Whether anybody here wants sharp previews of it. From any thread."""
+        return job_id in self._sharp_watchers
 
     def listen(self, listener: Callable[[Iterable[uuid.UUID]], None]) -> None:
         """Call `listener` on the event loop with the jobs that have new reports; bursts merge."""

@@ -31,7 +31,7 @@ ON CONFLICT (task_id) DO UPDATE SET
   steps = excluded.steps, tick = excluded.tick, loss = excluded.loss, preview = excluded.preview,
   preview_type = excluded.preview_type, preview_width = excluded.preview_width,
   preview_height = excluded.preview_height, updated_at = excluded.updated_at
-RETURNING task_id, coalesce(watched_until > clock(), false)
+RETURNING task_id, coalesce(watched_until > clock(), false), coalesce(sharp_until > clock(), false)
 """)
 
 
@@ -95,9 +95,9 @@ class Flusher:
             one.dirty = False
         async with self._db.begin() as session:
             rows = await session.execute(_FLUSH, _columns(self._board, dirty))
-        watched: dict[uuid.UUID, bool] = dict(rows.all())
+        watched: dict[uuid.UUID, tuple[bool, bool]] = {row[0]: (row[1], row[2]) for row in rows.all()}
         for one in dirty:
-            one.watched_elsewhere = watched.get(one.claim.task_id, False)
+            one.watched_elsewhere, one.sharp_elsewhere = watched.get(one.claim.task_id, (False, False))
 
 
 def _key(standing: Standing) -> tuple[object, int]:

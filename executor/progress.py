@@ -73,12 +73,15 @@ class Progress:
             states.append(state if previews or state is None else state.without_previews())
         return states
 
-    async def watch(self, job_id: uuid.UUID, *, previews: bool = False) -> AsyncGenerator[JobState, None]:
+    async def watch(
+        self, job_id: uuid.UUID, *, previews: bool = False, sharp: bool = False
+    ) -> AsyncGenerator[JobState, None]:
         """The state now, then each newer one; ends after a final state, or when the job is gone.
 
-        A slow consumer gets fewer states, each whole; the final one is never dropped. `previews` makes them be made.
+        A slow consumer gets fewer states, each whole; the final one is never dropped. `previews` makes them be made,
+        `sharp` by the tiny autoencoder where there is one; whoever watches the same job gets the same previews.
         """
-        with self._feed(job_id, previews=previews) as feed:
+        with self._feed(job_id, previews=previews, sharp=previews and sharp) as feed:
             state = await self.now(job_id, previews=previews)
             last = -1
             while state is not None:
@@ -97,7 +100,7 @@ class Progress:
         await asyncio.gather(*self._readers, return_exceptions=True)
 
     @contextlib.contextmanager
-    def _feed(self, job_id: uuid.UUID, *, previews: bool) -> Iterator["_Feed"]:
+    def _feed(self, job_id: uuid.UUID, *, previews: bool, sharp: bool) -> Iterator["_Feed"]:
         feed = self._feeds.get(job_id)
         if feed is None:
             feed = self._feeds[job_id] = _Feed(job_id, self._sources, self._settings, self._composer)
@@ -105,15 +108,17 @@ class Progress:
             feed.task.add_done_callback(self._readers.discard)
         feed.watchers += 1
         feed.preview_watchers += previews
+        feed.sharp_watchers += sharp
         if previews:
-            self._sources.board.watch(job_id)
+            self._sources.board.watch(job_id, sharp=sharp)
         try:
             yield feed
         finally:
             feed.watchers -= 1
             feed.preview_watchers -= previews
+            feed.sharp_watchers -= sharp
             if previews:
-                self._sources.board.unwatch(job_id)
+                self._sources.board.unwatch(job_id, sharp=sharp)
             if feed.watchers == 0:
                 feed.close()
                 if self._feeds.get(job_id) is feed:
@@ -134,6 +139,7 @@ class _Feed:
     ) -> None:
         self.watchers = 0
         self.preview_watchers = 0
+        self.sharp_watchers = 0
         self._job_id = job_id
         self._sources = sources
         self._settings = settings
@@ -229,4 +235,5 @@ class _Feed:
         if not (self.preview_watchers and elsewhere and due):
             return
         self._asked_at = time.monotonic()
-        await ask_for_previews(self._sources.db, elsewhere, seconds=PREVIEWS_ASKED_SECONDS)
+        seconds = PREVIEWS_ASKED_SECONDS
+        await ask_for_previews(self._sources.db, elsewhere, seconds=seconds, sharp=self.sharp_watchers > 0)

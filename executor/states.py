@@ -144,13 +144,16 @@ async def _progress(session: AsyncSession, tasks: Sequence[Task]) -> dict[uuid.U
     return {row.task_id: row for row in rows if row.fence == fences[row.task_id]}
 
 
-async def ask_for_previews(db: Database, tasks: Sequence[Task], *, seconds: float) -> None:
-    """Tell the servers that run these tasks that somebody watches, for that long."""
+async def ask_for_previews(
+    db: Database, tasks: Sequence[Task], *, seconds: float, sharp: bool = False
+) -> None:
+    """Tell the servers that run these tasks that somebody watches, for that long; `sharp` = and wants sharp previews."""
     async with db.begin() as session:
         await session.execute(
             text(
-                "UPDATE task_progress SET watched_until = clock() + make_interval(secs => :seconds) WHERE task_id IN"
+                "UPDATE task_progress SET watched_until = clock() + make_interval(secs => :seconds), sharp_until = CASE"
+                " WHEN :sharp THEN clock() + make_interval(secs => :seconds) ELSE sharp_until END WHERE task_id IN"
                 " (SELECT task_id FROM task_progress WHERE task_id = ANY(:ids) ORDER BY task_id FOR UPDATE)"
             ),
-            {"seconds": seconds, "ids": [task.id for task in tasks]},
+            {"seconds": seconds, "sharp": sharp, "ids": [task.id for task in tasks]},
         )

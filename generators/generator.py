@@ -59,6 +59,10 @@ class Live(Protocol):
         """Whether somebody watches, so that a preview is worth making."""
         ...
 
+    def sharp_wanted(self) -> bool:
+        """Whether one of them asked for sharp previews, by the tiny autoencoder where there is one."""
+        ...
+
 
 class Generator(Protocol):
     """Makes what a spec asks for.

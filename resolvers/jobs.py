@@ -78,8 +78,10 @@ async def progress_of(job: Parent[Job], info: Info) -> JobState | None:
     return state
 
 
-async def watch(info: Info, job_id: uuid.UUID) -> AsyncGenerator[JobState, None]:
+async def watch(info: Info, job_id: uuid.UUID, *, sharp: bool = False) -> AsyncGenerator[JobState, None]:
     """The whole state now and after every change, until the job is final; holds no session while it waits.
+
+    `sharp` asks for previews by the tiny autoencoder, as long as previews are selected.
 
     Raises:
         Told: NOT_FOUND, when the viewer has no such job.
@@ -89,7 +91,7 @@ async def watch(info: Info, job_id: uuid.UUID) -> AsyncGenerator[JobState, None]
         if await session.scalar(one(context.viewer, Job, job_id)) is None:
             raise not_found("job")
     previews = selects(info, "variants", "preview")
-    async with aclosing(context.progress.watch(job_id, previews=previews)) as states:
+    async with aclosing(context.progress.watch(job_id, previews=previews, sharp=sharp)) as states:
         async for state in states:
             context.forget()  # what an earlier event has loaded may have changed since
             yield state

@@ -16,9 +16,11 @@ from schema.texts import job_text
 from store.database import tables
 
 
-def job_progress(info: Info, job_id: GlobalId) -> AsyncGenerator[JobProgress, None]:
+def job_progress(
+    info: Info, job_id: GlobalId, sharp_previews: bool = False
+) -> AsyncGenerator[JobProgress, None]:
     """Decode the id and watch the job; its states are shown as JobProgress."""
-    states: Any = resolvers.jobs.watch(info, expect(job_id, tables.Job, ("jobId",)))
+    states: Any = resolvers.jobs.watch(info, expect(job_id, tables.Job, ("jobId",)), sharp=sharp_previews)
     return states  # type: ignore[no-any-return]  # see above: rows behind a view
 
 
@@ -40,7 +42,13 @@ class Subscription:
                 "the job is final."
             ),
         ),
-        {"job_id": "The job."},
+        {
+            "job_id": "The job.",
+            "sharp_previews": (
+                "While you watch, decode previews by the model's tiny autoencoder where one is installed, else as "
+                "ever. All who watch a job get the same previews, so one who asks is enough."
+            ),
+        },
     )
     activity = explained(
         strawberry.subscription(

@@ -54,7 +54,7 @@ class ProcessEngine:
         self._lock = threading.RLock()
         self._numbers = itertools.count()
         self._open: dict[int, Run] = {}
-        self._watched: dict[int, bool] = {}
+        self._watched: dict[int, tuple[bool, bool]] = {}
         self._lent: dict[int, Reservation] = {}
         self._child: subprocess.Popen[bytes] | None = None
         self._sender: Sender | None = None
@@ -175,12 +175,14 @@ class ProcessEngine:
     def _pass_on(self, run: Run, kind: str, told: Any) -> None:
         if kind == "report":
             run.live.report(told)
-            wanted = run.live.preview_wanted() if isinstance(told, Stepped) else None
-            if wanted is not None and wanted != self._watched.get(run.number, False):
+            if not isinstance(told, Stepped):
+                return
+            wanted = (run.live.preview_wanted(), run.live.sharp_wanted())
+            if wanted != self._watched.get(run.number, (False, False)):
                 with self._lock:
                     self._watched[run.number] = wanted
                     if self._sender is not None:
-                        self._sender.send("watched", run.number, wanted)
+                        self._sender.send("watched", run.number, *wanted)
             return
         if not isinstance(told, LatentsSaved):
             with self._lock:

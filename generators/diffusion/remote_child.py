@@ -22,6 +22,7 @@ class Told:
         self._sender = sender
         self._number = number
         self.watched = False
+        self.sharp = False
 
     def report(self, event: Report) -> None:
         """Pass it on."""
@@ -30,6 +31,10 @@ class Told:
     def preview_wanted(self) -> bool:
         """As was last told."""
         return self.watched
+
+    def sharp_wanted(self) -> bool:
+        """As was last told."""
+        return self.sharp
 
 
 class Child:
@@ -67,11 +72,11 @@ class Child:
         if known is not None:
             self.engine.cancel(known[0])
 
-    def _watched(self, number: int, wanted: bool) -> None:
+    def _watched(self, number: int, wanted: bool, sharp: bool) -> None:
         with self._lock:
             known = self._open.get(number)
         if known is not None:
-            known[1].watched = wanted
+            known[1].watched, known[1].sharp = wanted, sharp
 
     def _reserve(self, number: int, exclusively: bool, elsewhere: bool) -> None:
         reservation = self.engine.reserve(exclusively=exclusively, elsewhere=elsewhere)

@@ -4,9 +4,11 @@ import dataclasses
 import gc
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 import torch
 
 from generators.diffusion import room, starter
@@ -25,10 +27,15 @@ from generators.diffusion.sharp_preview import SharpPreview
 from generators.diffusion.tuning import Tuning, tune
 from generators.diffusion.vocabulary import words_of
 
+log = structlog.get_logger(__name__)
+
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class Resident:
-    """A loaded checkpoint. `users` counts the requests that hold it; `words` are all that it knows, if it says so."""
+    """A loaded checkpoint. `users` counts the requests that hold it; `words` are all that it knows, if it says so.
+
+    `sharp` decodes all previews; where it is None, `sharpen` finds a tiny autoencoder for who asks for one.
+    """
 
     entry: Checkpoint
     pipeline: Any
@@ -40,6 +47,27 @@ class Resident:
     used_at: float = 0.0
     look: tuple[torch.Tensor, torch.Tensor] | None = None
     sharp: SharpPreview | None = None
+    sharpen: Callable[[], SharpPreview | None] = lambda: None
+    on_request: SharpPreview | None = None
+    unfit: bool = False
+
+    def sharpened(self) -> SharpPreview | None:
+        """The tiny autoencoder, loaded when it is first asked for; None = none is installed, fits, or is at hand yet.
+
+        On the pack thread: while other weights are being loaded it does not wait.
+        """
+        if self.sharp is not None or self.on_request is not None or self.unfit:
+            return self.sharp or self.on_request
+        if not LOADS.acquire(blocking=False):
+            return None
+        try:
+            self.on_request = self.sharpen()
+        except Exception as error:  # noqa: BLE001 - a preview is a courtesy; the linear map goes on
+            self.unfit = True
+            log.warning("no sharp previews", checkpoint=self.entry.key, error=str(error))
+        finally:
+            LOADS.release()
+        return self.on_request
 
 
 class Residents:
@@ -119,7 +147,10 @@ class Residents:
             pipeline = load(entry, folder, self._device)
             compiled = tune(pipeline, self._device, tuning)
             tile(pipeline, self._tile_beyond)
-            sharp = self._sharp(entry, pipeline) if tuning.sharp_previews else None
+            sharp = None
+            if tuning.sharp_previews:
+                with LOADS:
+                    sharp = self._sharp(entry, pipeline)
         except NoRoomError:
             raise
         except Exception as error:
@@ -137,15 +168,15 @@ class Residents:
             words=words_of(folder),
             compiled=compiled,
             sharp=sharp,
+            sharpen=lambda: self._sharp(entry, pipeline),
         )
 
     def _sharp(self, entry: Checkpoint, pipeline: Any) -> SharpPreview | None:
-        """The family's tiny autoencoder; None = none is installed, so previews are linear."""
+        """The family's tiny autoencoder; None = none is installed, so previews are linear. LOADS is held."""
         found = self._shelf.installed(ExtraKind.PREVIEW, entry)
         if found is None:
             return None
-        with LOADS:
-            return SharpPreview(found[1], self._device, channels=pipeline.vae.config.latent_channels)
+        return SharpPreview(found[1], self._device, channels=pipeline.vae.config.latent_channels)
 
     def _find_room(self, folder: Path, tuning: Tuning) -> None:
         """Unload what is idle if it must be.

@@ -16,7 +16,8 @@ class DiffusionSettings:
         local_checkpoints: checkpoints of your own, each a folder in diffusers format or a hub id (`owner/name`,
             `owner/name@revision`), optionally with a key of its own: `key=folder`.
         local_extras: networks beside the checkpoints of a family, each
-            `ip-adapter:<family>=<folder>`, `controlnet[-canny]:<family>=<folder>` or `preview:<family>=<folder>`.
+            `ip-adapter:<family>=<folder>`, `controlnet[-canny]:<family>=<folder>` or `preview:<family>=<folder>`; a
+            hub id (`owner/name`) may stand for the folder.
         builtin_checkpoints: whether the tested entries of the catalog are offered beside them.
         starter_checkpoint: whether the built-in fallback is offered, which draws where nothing else can.
         starter_folder: a trained starter checkpoint; not set = the one shipped with the code, else noise.
@@ -49,7 +50,7 @@ class DiffusionSettings:
         step_cache: above 0, FAST runs of FLUX and Qwen-Image skip the blocks after the first while its
             output changes by less than this share (0.05 to 0.12 is usual), each in forwards of its own. 0 = off.
         previews: "linear", or "autoencoder" for sharper ones by the family's tiny autoencoder, where
-            that is installed (LOCAL_EXTRAS `preview:<family>=<folder>`).
+            that is installed (LOCAL_EXTRAS `preview:<family>=<folder>`); watchers can ask for them themselves.
         warm_up_seconds: at most so long the loaded checkpoint is tried out with forwards of rising size, while
             nobody waits; not set = 30 on a GPU, 0 on a CPU, which learns from the pictures asked for.
         training_device: where adapters are trained; "auto" = where pictures are made, else "cpu" or

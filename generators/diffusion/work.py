@@ -235,7 +235,7 @@ class Work:
             try:
                 if run.canceled:
                     return
-                data, (width, height) = _looked_at(resident, estimate)
+                data, (width, height) = _looked_at(resident, estimate, sharp=run.live.sharp_wanted())
                 run.live.report(
                     Previewed(data=data, media_type="image/webp", width=width, height=height, step=step)
                 )
@@ -288,10 +288,11 @@ def _resident(run: Run) -> Resident:
     return run.resident
 
 
-def _looked_at(resident: Resident, estimate: torch.Tensor) -> tuple[bytes, tuple[int, int]]:
-    """A preview's bytes and size: by the tiny autoencoder where there is one, else by the linear map."""
-    if resident.sharp is not None:
-        return pictures.webp(resident.sharp(estimate))
+def _looked_at(resident: Resident, estimate: torch.Tensor, *, sharp: bool) -> tuple[bytes, tuple[int, int]]:
+    """A preview's bytes and size: `sharp` by the tiny autoencoder where there is one, else by the linear map."""
+    tiny = resident.sharpened() if sharp else resident.sharp
+    if tiny is not None:
+        return pictures.webp(tiny(estimate))
     if resident.look is None:
         with torch.no_grad():
             resident.look = resident.family.look(resident.pipeline)

@@ -158,7 +158,7 @@ def test_extra_of_an_unknown_kind_stops_the_start(monkeypatch: pytest.MonkeyPatc
 def test_device_list_without_a_name_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEVICE", " , ")
 
-    with pytest.raises(reader.SettingsError, match="^DEVICE names no device; use some of auto, cuda"):
+    with pytest.raises(reader.SettingsError, match=r"^DEVICE names no device; use some of auto, cuda"):
         reader.load(env_file=NOWHERE)
 
 

@@ -71,6 +71,9 @@ class _Ear:
     def preview_wanted(self) -> bool:
         return self._live.preview_wanted()
 
+    def sharp_wanted(self) -> bool:
+        return self._live.sharp_wanted()
+
 
 class Hosted(ScriptedGenerator):
     """The script as a provider's model."""

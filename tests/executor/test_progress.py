@@ -140,8 +140,9 @@ async def test_previews_are_made_only_while_somebody_asks(db: Database, tmp_path
     assert not shop.board.watched(seen)
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["linear", "sharp"])
 async def test_another_server_sees_steps_and_previews(
-    db: Database, database_url: str, tmp_path: Path
+    db: Database, database_url: str, tmp_path: Path, asked: bool
 ) -> None:
     owner = await at.add_user(db)
     shop = at.build(db, tmp_path, at.scripted(scripted_step_seconds=0.05))
@@ -151,7 +152,11 @@ async def test_another_server_sees_steps_and_previews(
     wire.start()
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=40))
     async with at.started(shop):
-        states = await all_states(other, job_id, previews=True)
+        states, sharp = [], set()
+        async with contextlib.aclosing(other.progress.watch(job_id, previews=True, sharp=asked)) as watching:
+            async for state in watching:
+                states.append(state)
+                sharp |= {one.sharp_elsewhere for one in shop.board.standings()}
     await other.progress.close()
     await wire.stop()
     await elsewhere.close()
@@ -161,6 +166,7 @@ async def test_another_server_sees_steps_and_previews(
     assert len(steps) > 3
     assert any(state.variants[0].preview for state in states)
     assert states[-1].variants[0].variant.status is VariantStatus.DRAFT
+    assert (True in sharp) == asked
 
 
 async def test_cancel_is_seen_at_once(db: Database, tmp_path: Path) -> None:

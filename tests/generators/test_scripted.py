@@ -46,6 +46,9 @@ class Listener:
     def preview_wanted(self) -> bool:
         return self._watched
 
+    def sharp_wanted(self) -> bool:
+        return False
+
 
 def offered(**settings: Any) -> ScriptedGenerator:
     return ScriptedGenerator(

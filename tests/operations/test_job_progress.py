@@ -1,17 +1,24 @@
 """subscription jobProgress"""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from diffusers import AutoencoderTiny
 from sqlalchemy import event
 from strawberry.types import ExecutionResult
 
+from generators.diffusion.generator import DiffusionGenerator
+from generators.spec import FileRef
 from schema import schema
-from tests.client import Api, key
+from store.database.sessions import Database
+from tests.client import Api, key, serving
+from tests.generators.diffusion import tiny
 from tests.operations import steps
 
 pytestmark = pytest.mark.asyncio
@@ -29,6 +36,11 @@ subscription ($id: ID!) {
   jobProgress(jobId: $id) { status ...Seen }
 }
 fragment Seen on JobProgress { variants { step preview { dataUri width height } } }
+"""
+SHARP = """
+subscription ($id: ID!, $sharp: Boolean! = true) {
+  jobProgress(jobId: $id, sharpPreviews: $sharp) { status variants { preview { width height } } }
+}
 """
 SKIPPED = """
 subscription ($id: ID!, $no: Boolean! = false) {
@@ -177,3 +189,72 @@ async def test_viewer_may_watch(api: Api) -> None:
     body = {"query": "query ($id: ID!) { node(id: $id) { ... on Job { progress { phase fraction } } } }"}
     reply = await api.http.post("/graphql", json=body | {"variables": {"id": job["id"]}})
     assert reply.json() == {"data": {"node": {"progress": {"phase": "QUEUED", "fraction": 0.0}}}}
+
+
+@contextlib.asynccontextmanager
+async def studio(db: Database, folder: Path, *extras: str) -> AsyncIterator[Api]:
+    """The real local generator on a tiny checkpoint, with networks beside it."""
+
+    async def open_file(file: FileRef) -> bytes:
+        raise FileNotFoundError(file.sha256)
+
+    await asyncio.to_thread(tiny.sd().save_pretrained, folder / "tiny-sd")
+    settings = tiny.settings(folder, folder / "tiny-sd", local_extras=extras)
+    generator = DiffusionGenerator(settings, open_file)
+    async with serving(db, folder / "files", generator, lease_seconds=30.0) as api:
+        yield api
+    await generator.close()
+
+
+def tiny_autoencoder(folder: Path, channels: int = 4) -> str:
+    """A preview autoencoder that doubles each side three times; the setting that offers it."""
+    width = (8, 8, 8, 8)
+    AutoencoderTiny(
+        encoder_block_out_channels=width, decoder_block_out_channels=width, latent_channels=channels
+    ).save_pretrained(folder)
+    return f"preview:sd={folder}"
+
+
+async def sizes(api: Api, document: str) -> set[tuple[int, int]]:
+    """Of all previews that a watcher of a new picture is shown."""
+    job = await steps.generated(api, await steps.persona(api), steps=40)
+    async with api.working():
+        seen = [event["variants"][0]["preview"] async for event in watched(api, document, job["id"])]
+    return {(each["width"], each["height"]) for each in seen if each}
+
+
+async def test_watcher_who_asks_gets_previews_of_the_tiny_autoencoder(db: Database, tmp_path: Path) -> None:
+    async with studio(db, tmp_path, tiny_autoencoder(tmp_path / "taesd")) as api:
+        assert await sizes(api, PREVIEWS) == {(8, 8)}
+        assert (64, 64) in await sizes(api, SHARP)
+        assert await sizes(api, PREVIEWS) == {(8, 8)}  # nobody asks any more
+
+
+@pytest.mark.parametrize("channels", [None, 16], ids=["none-installed", "of-another-family"])
+async def test_without_a_fitting_tiny_autoencoder_previews_are_linear(
+    db: Database, tmp_path: Path, channels: int | None
+) -> None:
+    extras = [] if channels is None else [tiny_autoencoder(tmp_path / "taesd", channels)]
+    async with studio(db, tmp_path, *extras) as api:
+        assert await sizes(api, SHARP) == {(8, 8)}
+
+
+async def test_wish_for_sharp_previews_ends_with_its_watcher(api: Api) -> None:
+    job = await steps.generated(api, await steps.persona(api))
+    board, job_id = api.shop.board, key(job["id"])
+    async with aclosing(watched(api, PREVIEWS, job["id"])) as plain:
+        await anext(plain)
+        assert (board.watched(job_id), board.watched_sharply(job_id)) == (True, False)
+        async with aclosing(watched(api, SHARP, job["id"])) as sharp:
+            await anext(sharp)
+            assert board.watched_sharply(job_id)
+        assert (board.watched(job_id), board.watched_sharply(job_id)) == (True, False)
+    assert not board.watched(job_id)
+
+
+async def test_sharp_previews_are_wanted_only_where_previews_are_selected(api: Api) -> None:
+    job = await steps.generated(api, await steps.persona(api))
+    unseen = "subscription ($id: ID!) { jobProgress(jobId: $id, sharpPreviews: true) { status } }"
+    async with aclosing(watched(api, unseen, job["id"])) as events:
+        await anext(events)
+        assert not api.shop.board.watched_sharply(key(job["id"]))

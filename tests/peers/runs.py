@@ -31,6 +31,10 @@ class Watcher:
         """As said at the beginning."""
         return self._watching
 
+    def sharp_wanted(self) -> bool:
+        """Never."""
+        return False
+
 
 class Files:
     """A private store of bytes."""

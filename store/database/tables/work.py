@@ -145,7 +145,8 @@ class TaskProgress(Table):
     """Where running tasks stand, for servers that do not run them. UNLOGGED: a crash may empty it.
 
     No foreign key: its check would make a flush wait for locked tasks. A row counts only while the task runs with
-    this `fence`. `tick` counts within `revision` of the job; `watched_until` = somebody wants previews until then.
+    this `fence`. `tick` counts within `revision` of the job; `watched_until` = somebody wants previews until then,
+    `sharp_until` = sharp ones.
     """
 
     __tablename__ = "task_progress"
@@ -164,6 +165,7 @@ class TaskProgress(Table):
     preview_width: Mapped[int | None]
     preview_height: Mapped[int | None]
     watched_until: Mapped[Instant | None]
+    sharp_until: Mapped[Instant | None]
     updated_at: Mapped[Created]
 
 

@@ -154,8 +154,9 @@ def ask(checkpoint: str, **more: Any) -> Ask:
 class Watcher:
     """A `Live` that keeps everything; `on_report` runs on the engine's thread, inside the step."""
 
-    def __init__(self, wanted: bool = False) -> None:
+    def __init__(self, wanted: bool = False, sharp: bool = False) -> None:
         self.wanted = wanted
+        self.sharp = sharp
         self.reports: list[Report] = []
         self.on_report: Any = None
 
@@ -166,6 +167,9 @@ class Watcher:
 
     def preview_wanted(self) -> bool:
         return self.wanted
+
+    def sharp_wanted(self) -> bool:
+        return self.sharp
 
     @property
     def steps(self) -> list[Stepped]:

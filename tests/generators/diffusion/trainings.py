@@ -49,6 +49,9 @@ class Heard:
     def preview_wanted(self) -> bool:
         return False
 
+    def sharp_wanted(self) -> bool:
+        return False
+
     @property
     def losses(self) -> list[tuple[int, float | None]]:
         return [

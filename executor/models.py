@@ -18,9 +18,15 @@ class Models:
 
     def __init__(self, generators: Sequence[Generator]) -> None:
         self.generators = tuple(generators)
-        self._catalog = Catalog(model for generator in generators for model in generator.models())
-        self._owners = {model.key: generator for generator in generators for model in generator.models()}
+        self._catalog, self._owners = _merged(self.generators)
         self._seconds: dict[str, collections.deque[float]] = {}
+
+    def refresh(self) -> None:
+        """Ask the generators for their rows again: what was brought onto this machine may let models do more.
+
+        Reads files, so never on an event loop.
+        """
+        self._catalog, self._owners = _merged(self.generators)
 
     def get(self, key: str) -> Model | None:
         """The model of that key, retired ones and those that are not listed included."""
@@ -103,3 +109,9 @@ class Models:
     def measured(self, key: str, seconds: float) -> None:
         """Remember how long one picture took."""
         self._seconds.setdefault(key, collections.deque(maxlen=REMEMBERED)).append(seconds)
+
+
+def _merged(generators: Sequence[Generator]) -> tuple[Catalog, dict[str, Generator]]:
+    """All rows, and who answers for each."""
+    rows = [(model, generator) for generator in generators for model in generator.models()]
+    return Catalog(model for model, _ in rows), {model.key: generator for model, generator in rows}

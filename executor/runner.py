@@ -1,5 +1,6 @@
 """Runs one claimed task from its first row to its last: drives the generator, event by event."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
@@ -13,7 +14,7 @@ from executor.models import Models
 from executor.patience import persistently
 from executor.recorder import Recorder, Tools
 from executor.specs import from_json
-from generators.events import Event, Failed, FailureKind
+from generators.events import Downloaded, Event, Failed, FailureKind
 from generators.generator import Known, KnownCall, KnownLatents
 from store.database.sessions import settled
 from store.database.tables import CallState, Job, ProviderCall, TaskKind
@@ -86,6 +87,8 @@ class Runner:
         events = generator.run(spec, known, live)
         try:
             async for event in events:
+                if isinstance(event, Downloaded):  # before anybody is told that it is here
+                    await asyncio.to_thread(self._models.refresh)
                 await settled(recorder.record(event))
         finally:  # nobody else pulls, so the generator rests at a yield or is over: never closed while it runs
             await _close(events)

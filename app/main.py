@@ -50,12 +50,7 @@ async def running(
     """A built server and its application, without a socket; for tests and for other ASGI servers."""
     async with open_server(settings, embedded) as server:
         doors = await open_doors(settings.section(ServerSettings), server.database)
-        built = application(web(server, doors))
-        for (
-            generator
-        ) in server.models.generators:  # last: torch is imported beside whatever else is still done
-            await generator.start()
-        yield server, built
+        yield server, application(web(server, doors))
 
 
 async def _serve(settings: Settings, begun: Begun) -> int:

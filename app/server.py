@@ -72,7 +72,7 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def open_server(settings: Settings, embedded: Embedded | None = None) -> AsyncIterator[Server]:
-    """Everything but the transports: database open and migrated, work being done; generators are to be started.
+    """Everything but the transports: database open and migrated, work being done.
 
     `embedded` = the private database, already being started.
 
@@ -86,6 +86,7 @@ async def open_server(settings: Settings, embedded: Embedded | None = None) -> A
         server = await _assemble(settings, opened, files, models, stack)
         for generator in models.generators:
             stack.push_async_callback(generator.close)
+            await generator.start()
         await server.executor.start(exclusive=server.exclusive)
         stack.push_async_callback(server.executor.stop)
         stack.push_async_callback(server.progress.close)

@@ -33,6 +33,7 @@ from generators.spec import (
 )
 
 log = structlog.get_logger(__name__)
+LET_ANSWER_SECONDS = 0.5  # the first callers, before torch is imported
 NONE_AVAILABLE = "No local image generation models available"
 
 
@@ -51,6 +52,7 @@ class DiffusionGenerator:
         self._settings = settings
         self.shelf = Shelf(settings)
         self.engine = engines(settings, self.shelf)
+        self._starting: asyncio.TimerHandle | None = None
         encoders = LocalEncoders(likeness or LikenessSettings(), self.shelf)
         self._trainings = Trainings(settings, encoders, self.engine, open_file)
 
@@ -88,12 +90,17 @@ class DiffusionGenerator:
         return self.engine.state()
 
     async def start(self) -> None:
-        """Begin to import torch and load the best checkpoint, in the background."""
-        self.engine.start()
+        """Import torch and load the best checkpoint in the background: a moment later, or with the first picture.
+
+        The import holds the interpreter for parts of a second, in which nobody could be answered.
+        """
         await asyncio.to_thread(self._trainings.start)
+        self._starting = asyncio.get_running_loop().call_later(LET_ANSWER_SECONDS, self.engine.start)
 
     async def close(self) -> None:
         """End the engine; waits for the step or load that is running, off the loop, and for no import."""
+        if self._starting is not None:
+            self._starting.cancel()
         await asyncio.to_thread(self.engine.close)
 
     async def run(self, spec: Spec, known: Known, live: Live) -> AsyncIterator[Event]:

@@ -117,6 +117,10 @@ ERRORS = {
         "Name one of the document in `operationName`.",
     ),
     "PAYLOAD_TOO_LARGE": ("The body is larger than allowed.", "Send pictures to `POST /uploads` first."),
+    "PERSISTED_QUERY_NOT_FOUND": (
+        "The document that this name stands for is not known here (any more).",
+        "Send it once together with its name; clients of Apollo and urql do so by themselves.",
+    ),
     "QUERY_TOO_DEEP": ("The document is nested too deeply.", "Ask in several requests."),
     "QUERY_TOO_LARGE": ("The document is too long.", "Ask in several requests."),
     "SHUTTING_DOWN": ("The server is about to end.", "Connect again in a moment; nothing is lost."),

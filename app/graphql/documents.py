@@ -27,6 +27,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.graphql.limits import check_limits
 from app.graphql.params import Params
+from app.graphql.persisted import Persisted
 from app.graphql.refusals import ErrorCode, RequestError, refuse, refuse_document
 from app.graphql.settings import GraphQLSettings
 
@@ -64,6 +65,7 @@ class Documents:
         self._settings = settings
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
         self._characters = 0
+        self._persisted = Persisted()
         rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
         if not settings.graphql_introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
@@ -73,14 +75,16 @@ class Documents:
         """Find the operation that a request means, with its variables checked.
 
         Raises:
-            RequestError: a syntax error, a limit passed, an invalid document, no or an ambiguous
+            RequestError: a name that is not known, a syntax error, a limit passed, an invalid document, no or an ambiguous
                 operation, variables that do not fit.
         """
-        document = self.document(params.query)
+        query = self._persisted.text(params)
+        document = self.document(query)
+        self._persisted.keep(params)
         node = _choose(document, params.operation_name)
         variables = params.variables or {}
         self._check_variables(node, variables)
-        return Operation(params.query, document, node, variables, params.extensions or {})
+        return Operation(query, document, node, variables, params.extensions or {})
 
     def document(self, query: str) -> DocumentNode:
         """Parse and validate, or remember.

@@ -13,7 +13,7 @@ from app.graphql.refusals import ErrorCode, RequestError, refuse
 
 @dataclass(frozen=True)
 class Params:
-    """What a client asked to run."""
+    """What a client asked to run; `query` is empty where a persisted document is named."""
 
     query: str
     operation_name: str | None
@@ -35,9 +35,9 @@ def from_json(body: Any) -> Params:
     name = _of(body, "operationName", str, "a string")
     variables = _of(body, "variables", dict, "an object")
     extensions = _of(body, "extensions", dict, "an object")
-    if not query:
+    if not query and not (extensions and extensions.get("persistedQuery")):
         raise _bad("The request has no `query`.")
-    return Params(query, name, variables, extensions)
+    return Params(query or "", name, variables, extensions)
 
 
 def from_url(query: Mapping[str, str]) -> Params:

@@ -3,10 +3,12 @@
 A real server process (embedded PostgreSQL, event loop, decoder) and, in this process, the same engine without it
 make the same picture in turn. Two figures a round: seconds as a person waits for them (from sending the mutation
 until the last watcher has the DRAFT, against from asking the engine until it gives PNG bytes), and seconds of processor
-time (the server with all its children against this process). The second does not care what else the machine does.
-Where the wall clock's excess goes is told by the server's own facts: before the engine, in it, after it.
+time (the server with all its children against this process). The second cares less what else the machine does.
+What the server does for a picture hardly depends on how long a step takes: `--sides` makes steps longer.
+"around" = seconds before the engine takes the request and after it has given bytes. "beside" = processor seconds of
+everything but the thread that denoises: the event loop, decoding and packing, PostgreSQL.
 
-    python -m bench.overhead [--rounds 7] [--watchers 10] [--steps 30] [--model mid]
+    python -m bench.overhead [--rounds 7] [--watchers 10] [--steps 30] [--model mid] [--sides 128,256]
 """
 
 import argparse
@@ -48,11 +50,12 @@ PROMPT = "a woman with red hair"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spent:
-    """One picture: seconds waited, seconds of processor time, seconds that the engine itself took."""
+    """One picture: seconds waited, of processor time, in the engine itself, of processor time beside denoising."""
 
     wall: float
     processor: float
     engine: float = 0.0
+    beside: float = 0.0
 
 
 class Unwatched:
@@ -107,7 +110,7 @@ class Served:
 
     async def picture(self, wish: Wish) -> Spent:
         """One picture from the mutation to the last watcher's DRAFT."""
-        began, used = time.perf_counter(), self._used()
+        began, used, threads = time.perf_counter(), self._used(), self._threads()
         asked = {
             "prompt": PROMPT,
             "count": 1,
@@ -123,7 +126,9 @@ class Served:
         self._count += 1
         engine = await asyncio.gather(*(self._watch(one, job) for one in self._watchers))
         wall = time.perf_counter() - began
-        return Spent(wall=wall, processor=self._used() - used, engine=max(engine))
+        processor = self._used() - used
+        denoising = max(after - threads.get(name, 0.0) for name, after in self._threads().items())
+        return Spent(wall=wall, processor=processor, engine=max(engine), beside=processor - denoising)
 
     async def _watch(self, socket: sockets.Socket, job: str) -> float:
         await socket.subscribe(WATCH, str(self._count), variables={"job": job})
@@ -144,6 +149,11 @@ class Served:
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
+
+    def _threads(self) -> dict[int, float]:
+        """Processor seconds of each thread of the server; the one that denoises is the busiest of a picture."""
+        threads = psutil.Process(self._server.pid).threads()
+        return {one.id: one.user_time + one.system_time for one in threads}
 
     def _used(self) -> float:
         """Processor seconds of the server and everything that it started."""
@@ -186,7 +196,7 @@ async def served(folder: pathlib.Path, scratch: pathlib.Path, watchers: int) -> 
 
 
 async def measure(arguments: argparse.Namespace) -> None:
-    """Rounds in turn, then the table."""
+    """Rounds in turn, a row of the table for each side."""
     with model(arguments.model) as (folder, side), tempfile.TemporaryDirectory() as scratch:
         chosen = DiffusionSettings(
             data_dir=pathlib.Path(scratch) / "bare",
@@ -197,34 +207,38 @@ async def measure(arguments: argparse.Namespace) -> None:
         )
         generator = DiffusionGenerator(chosen, _no_file)
         await generator.start()
-        pairs: list[tuple[Spent, Spent]] = []
+        heading(arguments)
         async with served(folder, pathlib.Path(scratch) / "server", arguments.watchers) as server:
-            for seed in range(arguments.rounds + 1):
-                wish = Wish(side=side, steps=arguments.steps, seed=seed)
-                pairs.append((await bare(generator, wish), await server.picture(wish)))
+            for chosen_side in arguments.sides or [side]:
+                pairs: list[tuple[Spent, Spent]] = []
+                for seed in range(arguments.rounds + 1):  # the first pays for loading
+                    wish = Wish(side=chosen_side, steps=arguments.steps, seed=seed)
+                    pairs.append((await bare(generator, wish), await server.picture(wish)))
+                row(f"{chosen_side} px", pairs[1:], arguments.steps)
         await generator.close()
-    table(pairs[1:], arguments)  # the first pays for loading
 
 
-def table(pairs: list[tuple[Spent, Spent]], arguments: argparse.Namespace) -> None:
-    """Medians over the rounds; the best round of each side beside them, which other load disturbs least."""
-    print(
-        f"{arguments.model}, {arguments.steps} steps, {arguments.watchers} watchers, {len(pairs)} rounds; seconds"
-    )
-    print("| | bare engine | server | more | more, best rounds |\n| --- | --- | --- | --- | --- |")
-    for name in ("wall", "processor"):
-        alone = [getattr(one, name) for one, _ in pairs]
-        whole = [getattr(other, name) for _, other in pairs]
-        more = statistics.median(w / a for a, w in zip(alone, whole, strict=True)) - 1
-        best = min(whole) / min(alone) - 1
-        print(
-            f"| {name} | {statistics.median(alone):.3f} | {statistics.median(whole):.3f} "
-            f"| {more * 100:+.1f} % | {best * 100:+.1f} % |"
-        )
-    around = statistics.median(other.wall - other.engine for _, other in pairs)
-    print(
-        f"around the engine (before it takes the request, and after it has given bytes): {around * 1000:.0f} ms"
-    )
+def heading(arguments: argparse.Namespace) -> None:
+    """Say what is measured."""
+    words = f"{arguments.model}, {arguments.steps} steps, {arguments.watchers} watchers, {arguments.rounds} rounds"
+    print(f"{words}; medians, seconds; (fastest..slowest round)")
+    print("| | a step | bare | server | more | processor, bare | server | more | around | beside |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+
+
+def row(name: str, pairs: list[tuple[Spent, Spent]], steps: int) -> None:
+    """Medians over the rounds, and the spread of what is more."""
+    step = statistics.median(one.wall for one, _ in pairs) / steps
+    cells = [name, f"{step:.3f}"]
+    for kind in ("wall", "processor"):
+        alone = [getattr(one, kind) for one, _ in pairs]
+        whole = [getattr(other, kind) for _, other in pairs]
+        more = sorted((w / a - 1) * 100 for a, w in zip(alone, whole, strict=True))
+        cells += [f"{statistics.median(alone):.2f}", f"{statistics.median(whole):.2f}"]
+        cells.append(f"{statistics.median(more):+.1f} % ({more[0]:+.1f}..{more[-1]:+.1f})")
+    cells.append(f"{statistics.median(other.wall - other.engine for _, other in pairs):.2f}")
+    cells.append(f"{statistics.median(other.beside for _, other in pairs):.2f}")
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 async def _no_file(file: FileRef) -> bytes:
@@ -240,6 +254,11 @@ def main() -> None:
     parser.add_argument("--watchers", type=int, default=10)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--model", default="mid", choices=sorted(MODELS))
+    parser.add_argument(
+        "--sides",
+        type=lambda text: [int(side) for side in text.split(",")],
+        help="pixels; default: the model's",
+    )
     asyncio.run(measure(parser.parse_args()))
 
 

@@ -39,7 +39,7 @@ from store.database.sessions import Database, settled
 from store.database.tables import JobKind, TaskKind
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
-from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_suspects, release
+from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_work, release
 from store.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -190,10 +190,10 @@ class Executor:
 
     async def _claim_all(self) -> None:
         async with self._parts.db.session() as session:
-            suspects = await lanes_with_suspects(session)
-        for lane in self._lanes.names():
+            waiting = await lanes_with_work(session, self._lanes.names())
+        for lane, suspects in waiting.items():
             runs = [run.claim for run in self._runs.values()]
-            room, kind = self._lanes.request(lane, runs, suspects=lane in suspects)
+            room, kind = self._lanes.request(lane, runs, suspects=suspects)
             if room and not self._stopping:
                 request = Request(
                     lane=lane,

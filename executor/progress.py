@@ -18,12 +18,14 @@ from executor.models import Models
 from executor.patience import database_was_away, persistently
 from executor.settings import ExecutorSettings
 from executor.states import JobState, Rows, ask_for_previews, read_many, read_rows
+from executor.together import Together
 from store.database.sessions import Database
 from store.database.tables import JobStatus
 from store.events import Broadcast, Slot
 
 log = structlog.get_logger(__name__)
 QUEUED_POLL_SECONDS = 2.0  # how often the place in the queue is counted again
+GATHER_SECONDS = 0.01  # a step and its preview are reported one after the other, and told together
 PREVIEWS_ASKED_SECONDS = 10.0
 PREVIEWS_ASKED_EVERY = 3.0
 
@@ -47,17 +49,25 @@ class Progress:
         self._composer = Composer(sources.board, sources.models, settings.local_capacity)
         self._feeds: dict[uuid.UUID, _Feed] = {}
         self._readers: set[asyncio.Task[None]] = set()
+        self._readings = Together(self._read_now)
         sources.board.listen(self._reported)
 
     async def now(self, job_id: uuid.UUID, *, previews: bool = False) -> JobState | None:
-        """The job's state at this moment; None when there is no such job."""
+        """The job's state at this moment; None when there is no such job.
+
+        Those who ask while it is being read wait for the next reading, and share it.
+        """
+        state = await self._readings.join(job_id)
+        return state if previews or state is None else state.without_previews
+
+    async def _read_now(self, job_id: uuid.UUID) -> JobState | None:
         while True:
             rows = await persistently(lambda: read_rows(self._sources.db, job_id))
             if rows is None:
                 return None
             state = self._composer.compose(rows)
             if state is not None:
-                return state if previews else state.without_previews()
+                return state
 
     async def now_many(
         self, job_ids: Sequence[uuid.UUID], *, previews: bool = False
@@ -70,7 +80,7 @@ class Progress:
             state = None if rows is None else self._composer.compose(rows)
             if rows is not None and state is None:
                 state = await self.now(job_id, previews=previews)  # committed here since the rows were read
-            states.append(state if previews or state is None else state.without_previews())
+            states.append(state if previews or state is None else state.without_previews)
         return states
 
     async def watch(
@@ -91,7 +101,7 @@ class Progress:
                 if state.final:
                     return
                 fresh = await feed.newer_than(last)
-                state = fresh if previews or fresh is None else fresh.without_previews()
+                state = fresh if previews or fresh is None else fresh.without_previews
 
     async def close(self) -> None:
         """Wait until nothing is read any more; watchers still there end."""
@@ -192,8 +202,10 @@ class _Feed:
             if self._state is not None and self._state.final:
                 return
             await self._ask_for_previews(rows)
-            await asyncio.sleep(1 / self._settings.most_events_per_second)
+            await asyncio.sleep(1 / self._settings.most_events_per_second - GATHER_SECONDS)
             news = await slot.wait(self._patience(rows))
+            if news and not slot.pending:
+                await asyncio.sleep(GATHER_SECONDS)
             stale = slot.missed or not news
             stale = bool(slot.take()) or stale
 

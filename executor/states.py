@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,7 +47,10 @@ class VariantState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobState:
-    """The whole state of a job. `sequence` = revision << 20 | tick. `step`, `steps` and `loss` are a training's (a download counts MiB)."""
+    """The whole state of a job. `sequence` = revision << 20 | tick. `step`, `steps` and `loss` are a training's (a download counts MiB).
+
+    All watchers receive the same object; in `answers` the transports keep what they made of it, to share that too.
+    """
 
     job: Job
     variants: tuple[VariantState, ...]
@@ -62,12 +65,14 @@ class JobState:
     message: str | None = None
     samples: tuple[Variant, ...] = ()  # pictures that a training has made on its way
     written: bool = True  # no more text will come
+    answers: list[Any] = dataclasses.field(init=False, repr=False, compare=False, default_factory=list)
 
     @property
     def final(self) -> bool:
         """Whether it can no longer change."""
         return self.job.status.final
 
+    @functools.cached_property
     def without_previews(self) -> "JobState":
         """The same without pictures."""
         variants = tuple(dataclasses.replace(one, preview=None) for one in self.variants)

@@ -72,6 +72,11 @@ class Slot:
                 await self._news.wait()
         return self._news.is_set()
 
+    @property
+    def pending(self) -> bool:
+        """Whether an id waits in the box; without one the news is a report that nobody committed."""
+        return bool(self._ids)
+
     def take(self) -> list[uuid.UUID]:
         """The ids that changed, oldest first; empties the box."""
         ids = list(self._ids)

@@ -20,6 +20,7 @@ from app.graphql.documents import Documents, Operation
 from app.graphql.masking import Masking
 from app.graphql.params import Params
 from app.graphql.refusals import ErrorCode, RequestError, refuse
+from app.graphql.sharing import SharingExecution
 from app.graphql.wiring import Observer, Wiring
 
 Response = dict[str, Any]
@@ -53,11 +54,12 @@ class UsePreparedDocument(SchemaExtension):
 
 
 class _PreparedSchema(strawberry.Schema):
-    """A copy of a schema that takes prepared text and leaves logging to us."""
+    """A copy of a schema that takes prepared text, answers equal watchers together and leaves logging to us."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self.__dict__.update(schema.__dict__)
         self.extensions = (UsePreparedDocument, *schema.extensions)
+        self.execution_context_class = SharingExecution
 
     @override
     def process_errors(

@@ -1,5 +1,6 @@
 """The facts of a finished picture, as its owner will read them. Knows no queue."""
 
+import functools
 import hashlib
 import importlib.metadata
 import time
@@ -61,6 +62,10 @@ def image_made(run: Run, data: bytes, size: tuple[int, int], device: Device) -> 
 
 def versions() -> dict[str, Json]:
     """The libraries that decide the bytes of a picture."""
-    return {
-        name: importlib.metadata.version(name) for name in ("torch", "diffusers", "transformers", "pillow")
-    }
+    return {name: _version(name) for name in ("torch", "diffusers", "transformers", "pillow")}
+
+
+@functools.cache
+def _version(name: str) -> str:
+    """Looked up once: it parses a whole file of metadata each time."""
+    return importlib.metadata.version(name)

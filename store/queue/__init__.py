@@ -5,7 +5,7 @@ Every write of a run carries (task id, fence), so a worker that lost its lease c
 """
 
 from store.queue.backoff import RetryPolicy, seconds_until_retry
-from store.queue.claiming import Claim, Request, claim, close_lane, depths, lanes_with_suspects
+from store.queue.claiming import Claim, Request, claim, close_lane, depths, lanes_with_work
 from store.queue.ending import Failure, cancel_job, fail, fail_for_good, finish, release, stop_job
 from store.queue.gates import gated, open_gate
 from store.queue.holding import Held, LeaseLostError, begin, heartbeat, hold, mark_stepped
@@ -34,7 +34,7 @@ __all__ = [
     "gated",
     "heartbeat",
     "hold",
-    "lanes_with_suspects",
+    "lanes_with_work",
     "mark_stepped",
     "open_gate",
     "queue_position",

@@ -28,6 +28,7 @@ class State:
         rows: 1, or 2 with classifier-free guidance.
         guidance: weight of the conditional row over the unconditional one.
         attached: the adapters, references and control of its rows.
+        clean: the initial picture of a flow family before any noise, as it is iterated.
         kept: what stays of an initial picture that is repainted in part.
         channels: more input channels [1, n, h, w] of a denoiser made for inpainting.
         fixed: inputs that all requests of equal `share` have in common (positions).
@@ -50,6 +51,7 @@ class State:
     share: tuple[Any, ...] = ()
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     attached: Attached = NOTHING
+    clean: torch.Tensor | None = dataclasses.field(default=None, repr=False)
     kept: Kept | None = dataclasses.field(default=None, repr=False)
     channels: torch.Tensor | None = dataclasses.field(default=None, repr=False)
     exact: bool = False

@@ -105,9 +105,10 @@ def _noisy(ask: Ask, start: Start, state: State) -> torch.Tensor:
     picture = fitted(opened(ask.init_image), ask.width, ask.height)
     clean = start.encode(pixels(picture).to(start.like.device, start.like.dtype), state.generator)
     drawn = noise(start.shape, state.generator, start.like)
+    state.clean = start.pack(clean)
     if ask.mask is not None:
         mask = start.laid(mask_of(ask.mask, ask.width, ask.height)).to(start.like.device, start.like.dtype)
-        state.kept = Kept(clean=start.pack(clean), noise=start.pack(drawn), mask=mask)
+        state.kept = Kept(clean=state.clean, noise=start.pack(drawn), mask=mask)
     noisy: torch.Tensor = state.scheduler.scale_noise(clean, state.timesteps[0].reshape(1), drawn)
     return noisy
 

@@ -36,7 +36,9 @@ def save_state(
     tensors = {f"weight.{name}": value.detach() for name, value in weights.items()}
     tensors |= {f"best.{name}": value for name, value in record.best.items()}
     for name, value in weights.items():
-        moments = optimizer.state[value]
+        moments = optimizer.state.get(value)
+        if moments is None:  # nothing that the network says depends on it, as in a last block's text half
+            continue
         tensors |= {f"{kind}.{name}": moments[kind] for kind in ("exp_avg", "exp_avg_sq")}
     told = {"step": record.step, "losses": record.losses, "scores": record.scores}
     whole = {name: value.to("cpu").contiguous() for name, value in tensors.items()}
@@ -59,6 +61,8 @@ def load_state(order: Order, optimizer: torch.optim.AdamW, weights: Tensors) -> 
     for name, value in weights.items():
         with torch.no_grad():
             value.copy_(found[f"weight.{name}"])
+        if f"exp_avg.{name}" not in found:
+            continue
         optimizer.state[value] = {
             "step": torch.tensor(float(told["step"])),
             **{kind: found[f"{kind}.{name}"].to(value.device) for kind in ("exp_avg", "exp_avg_sq")},
@@ -72,8 +76,12 @@ def load_state(order: Order, optimizer: torch.optim.AdamW, weights: Tensors) -> 
     )
 
 
-def adapter(order: Order, lora_config: dict[str, Any], tensors: Tensors, record: Record) -> bytes:
-    """The file: diffusers' naming and metadata, readable by `load_lora_weights`, and how the subject is called."""
+def adapter(order: Order, trained: tuple[str, dict[str, Any]], record: Record) -> bytes:
+    """The file: diffusers' naming and metadata, readable by `load_lora_weights`, and how the subject is called.
+
+    `trained`: the network's name and its LoRA's configuration.
+    """
+    network, lora_config = trained
     told = {
         "trigger": order.trigger,
         "class_prompt": order.class_prompt,
@@ -83,10 +91,14 @@ def adapter(order: Order, lora_config: dict[str, Any], tensors: Tensors, record:
     }
     metadata = {
         "format": "pt",
-        "lora_adapter_metadata": json.dumps({f"unet.{key}": value for key, value in lora_config.items()}),
+        "lora_adapter_metadata": json.dumps(
+            {f"{network}.{key}": value for key, value in lora_config.items()}
+        ),
         "likeness": json.dumps(told),
     }
-    named = {f"unet.{name}": value.detach().to("cpu").contiguous() for name, value in tensors.items()}
+    named = {
+        f"{network}.{name}": value.detach().to("cpu").contiguous() for name, value in record.best.items()
+    }
     return _ordered(save(named, metadata))
 
 

@@ -1,4 +1,4 @@
-"""The training loop: a LoRA on a UNet's attention (Hu et al. 2021, arXiv 2106.09685), learned like DreamBooth.
+"""The training loop: a LoRA on a denoiser's attention (Hu et al. 2021, arXiv 2106.09685), learned like DreamBooth.
 
 Every draw of a step depends on (seed, step) alone, so a training that goes on from a saved state learns what an
 unbroken one would have learned.
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from generators.diffusion import loading, room, starter
 from generators.diffusion.catalog_entries import Checkpoint
@@ -18,16 +17,14 @@ from generators.diffusion.devices import Device, discover
 from generators.diffusion.failures import BadAskError, TooLittleError
 from generators.diffusion.trainer.judging import Judge, held_out_loss
 from generators.diffusion.trainer.keeping import Record, adapter, load_state, save_state
-from generators.diffusion.trainer.lessons import Batch, joined, school
+from generators.diffusion.trainer.lessons import Batch, Pupil, joined, school
 from generators.diffusion.trainer.need import too_little
 from generators.diffusion.trainer.orders import TEMPLATE, Order
 
 NAME = "likeness"
-ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
-CONVOLUTIONS = ["conv1", "conv2"]
-SMALL_NETWORK = (
-    100_000_000  # parameters; below it attention alone holds no identity, so convolutions learn too
-)
+UNETS = ("sd", "sdxl")
+FLOWS = ("sd3", "flux", "flux2-klein", "qwen-image")
+SMALL_NETWORK = 100_000_000  # parameters; below it attention alone holds no identity, so more layers learn
 BATCH = 4
 SMALL_SIDE = 512  # above it a batch is learned row by row, for its memory
 CHECKPOINTS = 4
@@ -51,32 +48,45 @@ def learn(order: Order, say: Say) -> None:
     words = too_little(order, room.free(device))
     if words is not None:
         raise TooLittleError(words)
+    if order.family not in (*UNETS, *FLOWS):
+        able = ", ".join((*UNETS, *FLOWS))
+        raise BadAskError(
+            f"Adapters cannot be trained for {order.family} checkpoints, only for those of {able}."
+        )
     say("phase", phase="LOADING_MODEL")
     pipeline = _pipeline(order, device)
     say("phase", phase="ENCODING")
-    Training(order, pipeline, device, say).run()
+    pupil = pupil_of(pipeline, order, autocast=device.dtype == "bfloat16")
+    if device.kind != "cpu":
+        pupil.network.enable_gradient_checkpointing()
+    Training(order, pupil, say).run()
+
+
+def pupil_of(pipeline: Any, order: Order, *, autocast: bool) -> Pupil:
+    """What learns, by the checkpoint's family."""
+    if order.family in UNETS:
+        from generators.diffusion.trainer.unet_pupil import UNetPupil
+
+        return UNetPupil(pipeline, order, autocast=autocast)
+    from generators.diffusion.trainer.flow_pupil import FlowPupil
+
+    return FlowPupil(pipeline, order, autocast=autocast)
 
 
 class Training:
     """One training in its process."""
 
-    def __init__(self, order: Order, pipeline: Any, device: Device, say: Say) -> None:
-        from diffusers import DDPMScheduler
-
+    def __init__(self, order: Order, pupil: Pupil, say: Say) -> None:
         self._order = order
-        self._pipeline = pipeline
+        self._pupil = pupil
         self._say = say
-        self._autocast = device.dtype == "bfloat16"
-        self._noises = DDPMScheduler.from_config(pipeline.scheduler.config)
-        self._school = school(pipeline, order)
+        self._school = school(pupil, order)
         judge = Judge(order, self._school) if order.judge else None
         self._judge = judge if judge is not None and judge.able else None
-        self._config = _dressed(pipeline.unet, order)
+        self._config = _dressed(pupil, order)
         self._weights = {
-            name: value for name, value in pipeline.unet.named_parameters() if value.requires_grad
+            name: value for name, value in pupil.network.named_parameters() if value.requires_grad
         }
-        if device.kind != "cpu":
-            pipeline.unet.enable_gradient_checkpointing()
         self._optimizer = torch.optim.AdamW(self._weights.values(), lr=order.learning_rate, weight_decay=1e-2)
         self._record = load_state(order, self._optimizer, self._weights) if order.resume else Record()
         self._saved = self._told = time.monotonic()
@@ -94,7 +104,7 @@ class Training:
                 self._checkpoint()
             elif time.monotonic() - self._saved >= order.save_seconds:
                 self._save()
-        data = adapter(order, self._config, record.best, record)
+        data = adapter(order, (self._pupil.name, self._config), record)
         order.path("adapter.safetensors").write_bytes(data)
         by = "likeness" if self._judge else "held-out loss"
         scores = [{"step": step, "score": round(score, 6)} for step, score in record.scores]
@@ -109,12 +119,12 @@ class Training:
         share = share[torch.randperm(len(batch), generator=generator)]
         for group in self._optimizer.param_groups:
             group["lr"] = order.learning_rate * min(1.0, (number + 1) / WARM_UP)
-        self._pipeline.unet.train()
+        self._pupil.network.train()
         total = 0.0
         rows = len(batch) if order.side <= SMALL_SIDE else 1
         for first in range(0, len(batch), rows):
             at = list(range(first, min(len(batch), first + rows)))
-            loss = self._losses(batch.rows(at), noise[at], share[at]).sum() / len(batch)
+            loss = self._pupil.losses(batch.rows(at), noise[at], share[at]).sum() / len(batch)
             torch.autograd.backward(loss)
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(self._weights.values(), LONGEST_GRADIENT)
@@ -132,35 +142,11 @@ class Training:
         picks = torch.randperm(len(taught), generator=generator)[:BATCH].tolist()
         own = self._school.own.rows([taught[pick] for pick in picks])
         dropped = torch.rand(len(own), generator=generator) < DROPPED_CAPTIONS
-        own = own.but(dropped.to(own.latents.device), self._school.nothing)
+        own = own.but(dropped.tolist(), self._school.nothing)
         if self._school.prior is None:
             return own
         others = torch.randint(len(self._school.prior), (len(own),), generator=generator).tolist()
         return joined([own, self._school.prior.rows(others)])
-
-    def _losses(self, batch: Batch, noise: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        """The squared error of each row's prediction; `share` 0..1 says how late in the noising it stands."""
-        latents = batch.latents
-        noise = noise.to(latents.device, latents.dtype)
-        last = self._noises.config.num_train_timesteps
-        timesteps = (share * last).long().clamp(0, last - 1).to(latents.device)
-        noisy = self._noises.add_noise(latents, noise, timesteps)
-        conditions = dict(batch.conditions)
-        text = conditions.pop("encoder_hidden_states")
-        with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._autocast):
-            predicted: torch.Tensor = self._pipeline.unet(
-                noisy, timesteps, text, added_cond_kwargs=conditions or None, return_dict=False
-            )[0]
-        wanted = self._target(latents, noise, timesteps)
-        errors: torch.Tensor = (predicted.float() - wanted.float()).square()
-        return errors.mean(dim=(1, 2, 3))
-
-    def _target(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        kind = self._noises.config.prediction_type
-        if kind == "v_prediction":
-            velocity: torch.Tensor = self._noises.get_velocity(latents, noise, timesteps)
-            return velocity
-        return latents if kind == "sample" else noise
 
     def _report(self, loss: float) -> None:
         now = time.monotonic()
@@ -170,37 +156,24 @@ class Training:
 
     def _checkpoint(self) -> None:
         """A sample, a score, the weights if they are the best so far, and a saved state."""
-        picture = self._sample()
+        self._pupil.network.eval()
+        prompt = TEMPLATE.format(name=self._order.name)
+        picture = self._pupil.picture(prompt, self._order.seed % 2**63)
         file = f"sample-{self._record.step}.webp"
         picture.save(self._order.path(file), format="WEBP", quality=90)
-        self._pipeline.unet.eval()
         if self._judge is not None:
             score = self._judge.likeness(self._order.path(file).read_bytes())
         else:
-            score = -held_out_loss(self._losses, self._school, self._order.seed)
+            score = -held_out_loss(self._pupil.losses, self._school, self._order.seed)
         self._record.scores.append((self._record.step, score))
         if self._record.best_step == self._record.step:
             from peft.utils import get_peft_model_state_dict
 
-            found = get_peft_model_state_dict(self._pipeline.unet, adapter_name=NAME)
+            found = get_peft_model_state_dict(self._pupil.network, adapter_name=NAME)
             self._record.best = {name: value.detach().cpu().clone() for name, value in found.items()}
         self._say("sample", file=file, step=self._record.step)
         if self._record.step < self._order.steps:
             self._save()
-
-    @torch.no_grad()
-    def _sample(self) -> Image.Image:
-        order = self._order
-        self._pipeline.unet.eval()
-        picture: Image.Image = self._pipeline(
-            prompt=TEMPLATE.format(name=order.name),
-            height=order.side,
-            width=order.side,
-            num_inference_steps=order.sample_steps,
-            guidance_scale=order.guidance,
-            generator=torch.Generator("cpu").manual_seed(order.seed % 2**63),
-        ).images[0]
-        return picture
 
     def _save(self) -> None:
         file = f"state-{self._record.step}.safetensors"
@@ -237,20 +210,28 @@ def _pipeline(order: Order, device: Device) -> Any:
     return pipeline
 
 
-def _dressed(unet: Any, order: Order) -> dict[str, Any]:
-    """Put a fresh adapter on the UNet, alpha equal to its rank; its configuration as the file tells it."""
+def _dressed(pupil: Pupil, order: Order) -> dict[str, Any]:
+    """Put a fresh adapter on the network, alpha equal to its rank; its configuration as the file tells it."""
     from peft import LoraConfig
 
-    small = sum(value.numel() for value in unet.parameters()) < SMALL_NETWORK
+    network = pupil.network
+    small = sum(value.numel() for value in network.parameters()) < SMALL_NETWORK
     torch.manual_seed(order.seed % 2**63)
+    wanted = [*pupil.targets, *(pupil.more_targets if small else ())]
     config = LoraConfig(
         r=order.rank,
         lora_alpha=order.rank,
         init_lora_weights="gaussian",
-        target_modules=ATTENTION + (CONVOLUTIONS if small else []),
+        target_modules=_there(network, wanted),
     )
-    unet.add_adapter(config, adapter_name=NAME)
-    for value in unet.parameters():
+    network.add_adapter(config, adapter_name=NAME)
+    for value in network.parameters():
         if value.requires_grad:
             value.data = value.data.float()
     return {"r": order.rank, "lora_alpha": order.rank, "target_modules": sorted(config.target_modules)}
+
+
+def _there(network: Any, wanted: list[str]) -> list[str]:
+    """Those layers' names that this network has: architectures name theirs differently."""
+    names = [f".{name}" for name, _ in network.named_modules()]
+    return [one for one in wanted if any(name.endswith(f".{one}") for name in names)]

@@ -1,59 +1,81 @@
-"""From pictures and captions to what a UNet learns from: latents and embeds, encoded once. Knows no optimizer.
-
-SD and SDXL: `encode_prompt` and the VAE of the stock pipeline; size conditions as in Podell et al. 2023, 2.2.
-"""
+"""From pictures and captions to what a network learns from, encoded once. Knows no optimizer and no architecture."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from PIL import Image
 
 from generators.diffusion.failures import BadAskError
-from generators.diffusion.families.rows import sampled
-from generators.diffusion.families.unet import to_latents
-from generators.diffusion.pictures import fitted, opened
+from generators.diffusion.pictures import opened
 from generators.diffusion.trainer.orders import TEMPLATE, Order
 from generators.diffusion.vocabulary import known_part, words_of
 
-FAMILIES = ("sd", "sdxl")
 MOST_HELD_OUT = 3
 HOLD_OUT_FROM = 5  # of fewer pictures none can be spared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Rows of latents [n, channels, h, w] with the UNet's conditions of the same length."""
+    """Rows of clean latents [n, ...] and, for each, the network's conditions as its pupil keeps them."""
 
     latents: torch.Tensor
-    conditions: dict[str, torch.Tensor]
+    conditions: tuple[Any, ...]
 
     def rows(self, index: Sequence[int]) -> "Batch":
         """Some of them."""
         at = torch.tensor(list(index), device=self.latents.device)
-        return Batch(
-            latents=self.latents[at], conditions={name: value[at] for name, value in self.conditions.items()}
-        )
+        return Batch(latents=self.latents[at], conditions=tuple(self.conditions[row] for row in index))
 
-    def but(self, where: torch.Tensor, other: "Batch") -> "Batch":
-        """With the conditions of `other`'s only row where `where` [n] is true."""
-        mixed = {
-            name: torch.where(where.view(-1, *[1] * (value.dim() - 1)), other.conditions[name], value)
-            for name, value in self.conditions.items()
-        }
-        return Batch(latents=self.latents, conditions=mixed)
+    def but(self, where: Sequence[bool], other: Any) -> "Batch":
+        """With the condition `other` where `where` is true."""
+        mixed = (other if gone else own for gone, own in zip(where, self.conditions, strict=True))
+        return Batch(latents=self.latents, conditions=tuple(mixed))
 
     def __len__(self) -> int:
         return len(self.latents)
 
 
+class Pupil(Protocol):
+    """A checkpoint as something that learns: one for each kind of network.
+
+    `network` is what gets the adapter, `name` what it is called in the pipeline and the adapter's file; `targets`
+    are the layers that learn, `more_targets` those that do so too where the network is small.
+    """
+
+    network: Any
+    name: str
+    targets: tuple[str, ...]
+    more_targets: tuple[str, ...]
+
+    def latents(self, picture: bytes) -> torch.Tensor:
+        """A readable picture as one row [1, ...] of clean latents."""
+        ...
+
+    def conditions(self, prompt: str) -> Any:
+        """What the network is told beside the latents."""
+        ...
+
+    def losses(self, batch: Batch, noise: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+        """The squared error of each row's prediction; `share` 0..1 says how late in the noising it stands."""
+        ...
+
+    def drawn(self, prompt: str, seed: int) -> torch.Tensor:
+        """A picture of the checkpoint's own as one row of clean latents."""
+        ...
+
+    def picture(self, prompt: str, seed: int) -> Image.Image:
+        """What it draws now."""
+        ...
+
+
 def joined(batches: Sequence[Batch]) -> Batch:
     """One after another."""
-    names = batches[0].conditions
     return Batch(
         latents=torch.cat([batch.latents for batch in batches]),
-        conditions={name: torch.cat([batch.conditions[name] for batch in batches]) for name in names},
+        conditions=tuple(condition for batch in batches for condition in batch.conditions),
     )
 
 
@@ -62,7 +84,7 @@ class School:
     """Everything that is learned from. `held_out` = row numbers of `own` that are only judged by."""
 
     own: Batch
-    nothing: Batch
+    nothing: Any
     prior: Batch | None
     held_out: tuple[int, ...]
 
@@ -78,20 +100,17 @@ class School:
 
 
 @torch.no_grad()
-def school(pipeline: Any, order: Order) -> School:
+def school(pupil: Pupil, order: Order) -> School:
     """Encode everything.
 
     Raises:
-        BadAskError: the family cannot be trained here, or a picture cannot be read.
+        BadAskError: a picture cannot be read.
     """
-    if order.family not in FAMILIES:
-        raise BadAskError(f"Adapters can be trained for {' and '.join(FAMILIES)} checkpoints only.")
-    own = joined([_lesson(pipeline, order, one.file, one.caption) for one in order.lessons])
-    empty = Batch(latents=own.latents[:1], conditions=_conditions(pipeline, order, ""))
+    own = joined([_lesson(pupil, order, one.file, one.caption) for one in order.lessons])
     return School(
         own=own,
-        nothing=empty,
-        prior=_prior(pipeline, order) if order.prior else None,
+        nothing=pupil.conditions(""),
+        prior=_prior(pupil, order) if order.prior else None,
         held_out=held_out(len(order.lessons), order.seed),
     )
 
@@ -105,47 +124,24 @@ def held_out(count: int, seed: int) -> tuple[int, ...]:
     return tuple(sorted(order[: min(MOST_HELD_OUT, max(1, count // 5))]))
 
 
-def _lesson(pipeline: Any, order: Order, file: str, caption: str) -> Batch:
+def _lesson(pupil: Pupil, order: Order, file: str, caption: str) -> Batch:
+    data = order.path(file).read_bytes()
     try:
-        picture = fitted(opened(order.path(file).read_bytes()), order.side, order.side)
+        opened(data)
     except ValueError as error:
         raise BadAskError(f"A training picture cannot be read: {file}.") from error
-    vae = pipeline.vae
-    pixels = pipeline.image_processor.preprocess(picture).to(vae.device, vae.dtype)
-    latents = to_latents(vae, sampled(vae, pixels, None)).to(pipeline.unet.dtype)
-    return Batch(latents=latents, conditions=_conditions(pipeline, order, caption))
+    return Batch(latents=pupil.latents(data), conditions=(pupil.conditions(_understood(order, caption)),))
 
 
-def _prior(pipeline: Any, order: Order) -> Batch:
+def _prior(pupil: Pupil, order: Order) -> Batch:
     """Pictures of the class as the checkpoint draws it untrained (Ruiz et al. 2023, arXiv 2208.12242, 3.2)."""
     prompt = TEMPLATE.format(name=order.class_prompt)
-    conditions = _conditions(pipeline, order, prompt)
-    made = []
-    for number in range(order.prior):
-        generator = torch.Generator("cpu").manual_seed((order.seed + 1 + number) % 2**63)
-        latents = pipeline(
-            prompt=prompt,
-            height=order.side,
-            width=order.side,
-            num_inference_steps=order.sample_steps,
-            guidance_scale=order.guidance,
-            generator=generator,
-            output_type="latent",
-        ).images
-        made.append(Batch(latents=latents.to(pipeline.unet.dtype), conditions=conditions))
-    return joined(made)
+    conditions = pupil.conditions(_understood(order, prompt))
+    made = [pupil.drawn(prompt, (order.seed + 1 + number) % 2**63) for number in range(order.prior)]
+    return Batch(latents=torch.cat(made), conditions=(conditions,) * len(made))
 
 
-def _conditions(pipeline: Any, order: Order, prompt: str) -> dict[str, torch.Tensor]:
-    device = pipeline.unet.device
+def _understood(order: Order, prompt: str) -> str:
+    """In the words that the checkpoint knows, where it knows only some."""
     known = words_of(Path(order.source)) if Path(order.source).is_dir() else None
-    if known is not None:
-        prompt, _ = known_part(prompt, known, (order.name, order.trigger))
-    if order.family == "sd":
-        return {"encoder_hidden_states": pipeline.encode_prompt(prompt, device, 1, False)[0]}
-    embeds, _, pooled, _ = pipeline.encode_prompt(
-        prompt=prompt, device=device, num_images_per_prompt=1, do_classifier_free_guidance=False
-    )
-    size = (order.side, order.side)
-    ids = torch.tensor([[*size, 0, 0, *size]], dtype=embeds.dtype, device=device)
-    return {"encoder_hidden_states": embeds, "text_embeds": pooled, "time_ids": ids}
+    return prompt if known is None else known_part(prompt, known, (order.name, order.trigger))[0]

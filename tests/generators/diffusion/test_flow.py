@@ -3,112 +3,26 @@
 import dataclasses
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from generators.diffusion.asks import Ask, Piece
+from generators.diffusion.asks import Piece
 from tests.generators.diffusion import tiny, tiny_flow, worn
 from tests.generators.diffusion.company import Company, distance, gradient
-
-TOLERANCE = 5e-6
-PROMPTS = ("a woman", "the red hair and the woman", "hair")
-
-
-@dataclasses.dataclass
-class Kit:
-    """A checkpoint and the stock pipeline over it."""
-
-    family: str
-    folder: Path
-    pipeline: Any
-
-    def ask(self, number: int = 0, **more: Any) -> Ask:
-        """Requests that differ in everything that may differ (the stock klein pipeline takes no negative prompt)."""
-        plain = {
-            "prompt": PROMPTS[number % 3],
-            "negative_prompt": (None, "the hair")[number % 2 and self.family != "flux2-klein"],
-            "steps": 3 + number % 3,
-            "guidance": (4.0, 1.0, 6.5)[number % 3],
-            "seed": 50 + number,
-        }
-        return tiny.ask(self.family, **(plain | more))
-
-    def stock(self, request: Ask) -> Any:
-        """Its latents as the stock pipeline makes them, in the layout that the loop iterates."""
-        import torch
-
-        options: dict[str, Any] = {
-            "prompt": request.prompt,
-            "num_inference_steps": request.steps,
-            "generator": torch.Generator("cpu").manual_seed(request.seed),
-            "output_type": "latent",
-        }
-        if self.family == "qwen-image":
-            options |= {"true_cfg_scale": request.guidance, "negative_prompt": request.negative_prompt or " "}
-        else:
-            options["guidance_scale"] = request.guidance
-            if self.family in ("sd3", "z-image"):
-                options["negative_prompt"] = request.negative_prompt
-        pipeline = self.pipeline
-        if request.init_image is not None:
-            pipeline = self.refining()
-            options |= {"image": picture(request.init_image), "strength": request.strength}
-        if request.references:
-            options["image"] = [picture(piece.data) for piece in request.references]
-        made = pipeline(width=request.width, height=request.height, **options).images[0]
-        return self.tokens(made) if self.family == "flux2-klein" else made
-
-    def refining(self) -> Any:
-        import diffusers
-
-        name = {
-            "sd3": "StableDiffusion3Img2ImgPipeline",
-            "flux": "FluxImg2ImgPipeline",
-            "z-image": "ZImageImg2ImgPipeline",
-            "qwen-image": "QwenImageImg2ImgPipeline",
-        }[self.family]
-        kind = getattr(diffusers, name)
-        parts = {
-            key: part
-            for key, part in self.pipeline.components.items()
-            if key in kind.__init__.__annotations__
-        }
-        pipeline = kind(**parts)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
-
-    def tokens(self, made: Any) -> Any:
-        """FLUX.2 gives its latents in the VAE's scale; back to tokens."""
-        import torch
-
-        vae = self.pipeline.vae
-        closed = self.pipeline._patchify_latents(made[None])
-        spread = torch.sqrt(vae.bn.running_var.view(1, -1, 1, 1) + vae.config.batch_norm_eps)
-        closed = (closed - vae.bn.running_mean.view(1, -1, 1, 1)) / spread
-        return self.pipeline._pack_latents(closed)[0]
-
-
-def picture(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data)).convert("RGB")
+from tests.generators.diffusion.flow_kit import (
+    TOLERANCE,
+    Kit,
+    adapter_over,
+    built,
+    tolerance,
+    worn_by_stock,
+)
 
 
 @pytest.fixture(scope="module", params=sorted(tiny_flow.MAKERS))
 def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kit:
-    import diffusers
-    import torch
-
-    folder = tmp_path_factory.mktemp("flow") / request.param
-    tiny_flow.MAKERS[request.param]().save_pretrained(folder)
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    return Kit(family=request.param, folder=folder, pipeline=pipeline)
-
-
-def tolerance(kit: Kit) -> float:
-    """FLUX.2's latents pass through its batch norm and back before they are compared."""
-    return 2 * TOLERANCE if kit.family == "flux2-klein" else TOLERANCE
+    return built(request.param, tmp_path_factory.mktemp("flow"))
 
 
 def test_mixed_requests_share_a_forward_and_equal_the_stock_pipeline(tmp_path: Path, kit: Kit) -> None:
@@ -205,25 +119,41 @@ def test_flux2_reads_references(tmp_path: Path, kit: Kit) -> None:
         assert distance(run, kit.stock(request)) < tolerance(kit)
 
 
-@pytest.mark.parametrize("kit", ["flux", "qwen-image"], indirect=True)
-def test_loras_mix_row_by_row_on_transformers(tmp_path: Path, kit: Kit) -> None:
-    import torch
-    from safetensors.torch import load, save
+WEARING = ["flux", "qwen-image", "sd3", "flux2-klein"]
 
-    generator = torch.Generator().manual_seed(1)
-    tensors = {}
-    for name, module in kit.pipeline.transformer.named_modules():
-        if name.endswith((".to_q", ".to_v")):
-            out, into = module.weight.shape
-            tensors[f"transformer.{name}.lora_A.weight"] = torch.randn(4, into, generator=generator) * 0.3
-            tensors[f"transformer.{name}.lora_B.weight"] = torch.randn(out, 4, generator=generator) * 0.3
-    data = save(tensors)
-    asks = [kit.ask(0), kit.ask(1, loras=(Piece(sha256="x", data=data, weight=0.7),))]
+
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")  # two at once are meant
+@pytest.mark.parametrize("kit", WEARING, indirect=True)
+def test_loras_mix_row_by_row_on_transformers(tmp_path: Path, kit: Kit) -> None:
+    one, two = (
+        Piece(sha256=str(seed), data=adapter_over(kit.pipeline.transformer, seed, rank), weight=weight)
+        for seed, rank, weight in ((1, 4, 0.7), (2, 8, 0.4))
+    )
+    asks = [kit.ask(0), kit.ask(1, loras=(one,)), kit.ask(2, loras=(two,)), kit.ask(3, loras=(one, two))]
+
     runs = Company(tmp_path, kit.folder).staggered(*asks)
-    assert distance(runs[0], kit.stock(asks[0])) < TOLERANCE
-    assert distance(runs[1], kit.stock(asks[1])) > 1e-4
-    kit.pipeline.load_lora_weights(load(data), adapter_name="lora_x")
-    kit.pipeline.set_adapters(["lora_x"], [0.7])
-    expected = kit.stock(asks[1])
-    kit.pipeline.unload_lora_weights()
-    assert distance(runs[1], expected) < TOLERANCE
+
+    assert distance(runs[0], kit.stock(asks[0])) < tolerance(kit)
+    for run, request in zip(runs[1:], asks[1:], strict=True):
+        assert distance(run, kit.stock(request)) > 1e-4
+        assert distance(run, worn_by_stock(kit, request)) < tolerance(kit)
+
+
+@pytest.mark.parametrize("kit", WEARING, indirect=True)
+def test_exact_lora_alone_equals_the_stock_pipeline(tmp_path: Path, kit: Kit) -> None:
+    import torch
+
+    piece = Piece(sha256="1", data=adapter_over(kit.pipeline.transformer, 1, 4))
+    request = kit.ask(0, exact=True, loras=(piece,))
+    company = Company(tmp_path, kit.folder)
+
+    alone, *_ = company.staggered(request)
+    among, *_ = company.staggered(request, kit.ask(1), kit.ask(2, loras=(piece,)))
+
+    assert alone.state is not None
+    assert among.state is not None
+    assert torch.equal(alone.state.latents, among.state.latents)
+    if kit.family == "flux2-klein":  # its own output is rescaled, so bits are not to be had
+        assert distance(alone, worn_by_stock(kit, request)) < 1e-6
+    else:
+        assert torch.equal(alone.state.latents[0], worn_by_stock(kit, request))

@@ -77,15 +77,17 @@ async def held_by(
             masks.require_picture(chosen)
         return chosen
     pictured = holding.pictured(model, draft, masked=mask is not None)
-    if mask is not None:
-        return (pictured[ConditioningKind.INIT_IMAGE],)
+    weights = USUAL
+    if mask is not None:  # the draft's edges would draw again what is to change
+        weights = {**USUAL, **masks.USUAL}
+        del weights[ConditioningKind.CONTROLNET]
     if not pictured:
         choosing.require(
             model, Capability.IMAGE_TO_IMAGE, "refine a picture (`fromScratch: true` begins anew)", "model"
         )
     usual = [
         dataclasses.replace(pictured[kind], weight=weight)
-        for kind, weight in USUAL.items()
+        for kind, weight in weights.items()
         if kind in pictured
     ]
     return tuple(usual or pictured.values())

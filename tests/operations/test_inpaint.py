@@ -179,7 +179,8 @@ async def test_draft_is_painted_anew_in_part(studio: Api) -> None:
         variant = await made(studio, payload["job"]["id"])
 
     assert [(each["kind"], each["weight"], each["source"]) for each in variant["conditioning"]] == [
-        ("INIT_IMAGE", 0.0, {"id": draft})
+        ("IP_ADAPTER", 0.3, {"id": draft}),
+        ("INIT_IMAGE", 0.0, {"id": draft}),
     ]
     box = changed(somebody().resize((SIDE, SIDE)), await shown(studio, variant))
     assert box is not None

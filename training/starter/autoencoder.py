@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.starter.arithmetic import autocast
 from training.starter.looks import Look, random_look
 from training.starter.optimizers import optimizers_for
 from training.starter.render import pixels_of
@@ -72,7 +73,7 @@ def autoencoder_losses(
         generator=generator,
     )
     amount = torch.rand((len(pictures), 1, 1, 1), generator=generator) * 0.15
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         latents = model.encoder(pictures)
         made = model.decoder((latents + noise * amount).to(memory_format=torch.channels_last))
     latents, made = latents.float(), made.float()
@@ -86,7 +87,7 @@ def autoencoder_losses(
 
 def psnr(model: nn.Module, pictures: Tensor) -> float:
     """Mean peak signal-to-noise ratio in dB of pictures encoded and decoded without noise."""
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast():
         encode, decode = model.get_submodule("encoder"), model.get_submodule("decoder")
         made = decode(encode(pictures)).float().clamp(-1, 1)
     squared = (made - pictures).square().mean(dim=(1, 2, 3)) / 4

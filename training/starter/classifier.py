@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import batch_of
 from training.starter.captions import training_look
 from training.starter.looks import VALUES, Look, labels
@@ -51,7 +52,7 @@ class Reader(nn.Module):
 def disturbed(pictures: Tensor, autoencoder: AutoencoderTiny, generator: torch.Generator) -> Tensor:
     """A quarter of the pictures through the autoencoder with noisy latents, all with a little noise."""
     count = max(1, len(pictures) // 4)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast():
         latents = autoencoder.encoder(pictures[:count])
         noise = torch.randn(latents.shape, generator=generator) * 0.25
         made = autoencoder.decoder((latents.float() + noise).to(memory_format=torch.channels_last))
@@ -74,7 +75,7 @@ def train_classifier(plan: Plan, autoencoder: AutoencoderTiny, *, batch: int) ->
         rng, generator = draws(plan.seed + 11, step)
         looks = [training_look(rng) for _ in range(batch)]
         shown = disturbed(batch_of(looks, 128), autoencoder, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             logits = model(shown)
         logits = {name: value.float() for name, value in logits.items()}
         return {"loss": attribute_loss(logits, stacked_labels([labels(look) for look in looks]))}

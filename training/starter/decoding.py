@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import (
     averaged_psnr,
     batch_of,
@@ -34,10 +35,10 @@ def train_decoder(plan: Plan, start: dict[str, torch.Tensor], *, batch: int, pix
     def losses_of(step: int) -> StepLosses:
         rng, generator = draws(plan.seed + 23, step)
         pictures = batch_of(looks_of(rng, batch), pixels)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), autocast():
             latents = model.encoder(pictures).float()
         noise = torch.randn(latents.shape, generator=generator) * 0.07
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             made = model.decoder((latents + noise).to(memory_format=torch.channels_last))
         return {"loss": picture_loss(made.float(), pictures, weights)}
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import LATENT_CHANNELS
 from training.starter.captions import caption
 from training.starter.latents import LatentCache
@@ -118,16 +119,21 @@ def velocity_losses_of(
     material: Material,
     indices: list[int],
     generator: torch.Generator,
+    noisier: float = 1.0,
 ) -> StepLosses:
-    """Weighted squared error of the velocity that `predict` gives, at stratified noise levels."""
+    """Weighted squared error of the velocity that `predict` gives, at stratified noise levels.
+
+    The levels' density rises with the level to the power of `noisier` - 1: 1 is uniform, 3 puts half of the rows
+    where a fifth of the levels are, at which it is decided what will be drawn at all.
+    """
     scheduler, count = new_scheduler(), len(indices)
     clean = material.cache.pick(indices) / material.deviation
     noise = torch.randn(clean.shape, generator=generator)
     levels = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-    times = (levels * 1000).long().clamp(max=999)
+    times = (levels ** (1 / noisier) * 1000).long().clamp(max=999)
     noisy = scheduler.add_noise(clean, noise, times)
     wanted = scheduler.get_velocity(clean, noise, times)
-    with torch.autocast("cpu", torch.bfloat16, enabled=material.half):
+    with autocast(enabled=material.half):
         made = predict(noisy, times)
     squared = (made.float() - wanted).square()
     loss = (squared * place_weights(clean.shape[-1])).mean()

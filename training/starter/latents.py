@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import batch_of
 from training.starter.captions import training_look
 from training.starter.looks import Look
@@ -48,7 +49,7 @@ def write_shards(
 
 
 def _encoded(model: AutoencoderTiny, looks: list[Look], pixels: int) -> NDArray[np.float16]:
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast():
         latents = model.encoder(batch_of(looks, pixels))
     array: NDArray[np.float16] = latents.float().contiguous().numpy().astype(np.float16)
     return array

@@ -13,17 +13,19 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from training.starter.arithmetic import working_dtype
+
 _ITERATIONS = ((3.4445, -4.7750, 2.0315),) * 5
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Nearest semi-orthogonal matrices, roughly (Newton-Schulz, five steps, in bfloat16).
+    """Nearest semi-orthogonal matrices, roughly (Newton-Schulz, five steps, in the working dtype).
 
     Takes and gives (count, rows, columns) with rows <= columns; one call for many matrices of
     a shape costs half of many calls. Quintic coefficients from Keller Jordan, "Muon: An
     optimizer for hidden layers" (2024).
     """
-    wide: Tensor = matrices.bfloat16()
+    wide: Tensor = matrices.to(working_dtype())
     wide = wide / (wide.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for a, b, c in _ITERATIONS:
         gram = torch.bmm(wide, wide.transpose(1, 2))

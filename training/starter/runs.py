@@ -128,20 +128,20 @@ class Run:
         losses_of: Callable[[int], StepLosses],
         every: Callable[[Run], Mapping[str, float]] | None,
     ) -> None:
-        plan, sums, since, counted = self.plan, dict[str, float](), time.time(), 0
+        plan, seen, since, counted = self.plan, dict[str, list[float]](), time.time(), 0
         while self.step < plan.steps and not self._stopping:
             if plan.decay and self.step == plan.steps - plan.decay:
                 self.save("stable.pt")
             used = time.process_time()
             for name, value in self._step(losses_of).items():
-                sums[name] = sums.get(name, 0.0) + value
+                seen.setdefault(name, []).append(value)
             self.cpu_seconds += time.process_time() - used
             self.step += 1
             counted += 1
             if self.step % plan.log_every == 0:
-                means = {name: value / counted for name, value in sums.items()}
+                means = {name: sum(values) / len(values) for name, values in seen.items()}
                 self._log(means, (time.time() - since) / counted)
-                sums, since, counted = {}, time.time(), 0
+                seen, since, counted = {}, time.time(), 0
             if self.step % plan.save_every == 0:
                 self.save()
                 if every is not None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import batch_of
 from training.starter.characters import IDENTITY, person
 from training.starter.looks import Look, labels
@@ -87,7 +88,7 @@ def train_vision(plan: Plan, reader: AttributeReader, *, batch: int) -> Run:
     def losses_of(step: int) -> StepLosses:
         step_rng, _ = draws(plan.seed + 41, step)
         looks = [person(step_rng) for _ in range(batch)]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             logits = model(batch_of(looks, 128))
         found = {name: logits[name].float() for name in IDENTITY}
         return {"loss": attribute_loss(found, identity_labels(looks))}

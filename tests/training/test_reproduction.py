@@ -23,6 +23,7 @@ STAGES = {
     "vision": ("--steps", "40", "--decay", "10"),
     "denoiser": ("--steps", "60"),
     "joint": ("--steps", "30", "--decay", "10"),
+    "wording": ("--steps", "20", "--decay", "10"),
 }
 FALLS = {"autoencoder": 0.5, "text": 0.85, "classifier": 0.95, "vision": 0.95, "denoiser": 0.9}
 """At most this share of the loss at the beginning is left at the end."""
@@ -55,8 +56,9 @@ def test_the_loss_of_every_stage_falls(folder: Path, stage: str) -> None:
     assert losses[-1] < FALLS[stage] * losses[0], losses
 
 
-def test_the_joint_stage_goes_on_where_the_denoiser_stood(folder: Path) -> None:
-    assert _losses(folder, "joint")[-1] < 1.1 * _losses(folder, "denoiser")[-1]
+@pytest.mark.parametrize(("stage", "before"), [("joint", "denoiser"), ("wording", "joint")])
+def test_a_later_stage_goes_on_where_the_earlier_stood(folder: Path, stage: str, before: str) -> None:
+    assert _losses(folder, stage)[-1] < 1.1 * _losses(folder, before)[-1]
 
 
 def test_the_same_seed_gives_the_same_losses_and_another_does_not(folder: Path, tmp_path: Path) -> None:

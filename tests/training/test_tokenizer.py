@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer
 
-from training.starter.tokenizer import MAX_TOKENS, build_tokenizer, known_words
+from training.starter.tokenizer import MAX_TOKENS, build_tokenizer, known_words, whole_words
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,16 @@ def tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder)
 
 
-def test_every_known_word_is_one_token(tokenizer: CLIPTokenizer) -> None:
-    broken = [word for word in known_words() if len(tokenizer(word)["input_ids"]) != 3]
-    assert len(known_words()) > 800
+def test_every_word_it_is_built_from_is_one_token(tokenizer: CLIPTokenizer) -> None:
+    broken = [word for word in whole_words() if len(tokenizer(word)["input_ids"]) != 3]
+    assert len(whole_words()) > 800
     assert broken == []
+
+
+def test_words_taught_later_are_known_and_a_few_tokens(tokenizer: CLIPTokenizer) -> None:
+    later = known_words() - whole_words()
+    assert len(later) > 500
+    assert max(len(tokenizer(word)["input_ids"]) - 2 for word in later) <= 12
 
 
 def test_unknown_words_and_scripts_fall_into_pieces_without_an_error(tokenizer: CLIPTokenizer) -> None:

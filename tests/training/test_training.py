@@ -11,7 +11,7 @@ from safetensors import safe_open
 from training.starter.autoencoder import train_autoencoder
 from training.starter.classifier import train_classifier
 from training.starter.decoding import train_decoder
-from training.starter.denoising import run_denoiser, run_joint
+from training.starter.denoising import run_denoiser, run_joint, run_wording
 from training.starter.export import LIMIT, export
 from training.starter.latents import LatentCache, write_shards
 from training.starter.looks import Look
@@ -20,7 +20,9 @@ from training.starter.render import render
 from training.starter.runs import Plan
 from training.starter.text import train_text
 from training.starter.tokenizer import build_tokenizer
+from training.starter.unpack import unpack
 from training.starter.vision import train_vision
+from training.starter.wording import listens
 
 STEPS = 12
 
@@ -45,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_vision(_plan(folder, "vision"), load_reader(folder), batch=12)
     run_denoiser(_plan(folder, "denoiser"), folder, batch=8)
     run_joint(_plan(folder, "joint", rate=1e-3), folder, batch=4)
+    run_wording(_plan(folder, "wording", rate=1e-3), folder, batch=4)
     return folder
 
 
@@ -52,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exported folder."""
     target = tmp_path_factory.mktemp("exported") / "checkpoint"
-    assert export(folder, target, stage="joint") <= LIMIT
+    assert export(folder, target, stage="wording") <= LIMIT
     return target
 
 
@@ -85,6 +88,30 @@ def test_the_joint_stage_trains_the_text_encoder_too(folder: Path) -> None:
     before, after = (torch.load(folder / stage / "state.pt")["model"] for stage in ("denoiser", "joint"))
     name = next(name for name in before if name.endswith("layers.0.mlp.fc1.weight"))
     assert not torch.equal(before[name], after[name])
+
+
+def test_the_wording_stage_teaches_what_listens_and_leaves_what_draws_alone(folder: Path) -> None:
+    before, after = (torch.load(folder / stage / "state.pt")["average"] for stage in ("joint", "wording"))
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name.partition(".")[0] for name in changed} == {"unet", "text"}
+    assert all(listens(name) for name in changed if name.startswith("unet."))
+
+
+def test_the_shipped_folder_unpacks_to_what_is_exported_bit_for_bit_again(
+    folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    unpack(checkpoint, tmp_path)
+    (tmp_path / "latents").symlink_to(folder / "latents")
+    export(tmp_path, tmp_path / "export", stage="joint")
+    for path in checkpoint.rglob("*.safetensors"):
+        assert (tmp_path / "export" / path.relative_to(checkpoint)).read_bytes() == path.read_bytes(), path
+
+
+def test_unpacking_over_a_training_is_refused_and_leaves_it_alone(folder: Path, checkpoint: Path) -> None:
+    before = (folder / "joint" / "state.pt").read_bytes()
+    with pytest.raises(FileExistsError, match="choose an empty folder"):
+        unpack(checkpoint, folder)
+    assert (folder / "joint" / "state.pt").read_bytes() == before
 
 
 def test_the_decoder_stage_leaves_the_encoder_alone(folder: Path, tmp_path: Path) -> None:

@@ -80,6 +80,13 @@ def _joint(args: argparse.Namespace) -> None:
     run_joint(plan, Path(args.folder), batch=args.batch or 32)
 
 
+def _wording(args: argparse.Namespace) -> None:
+    from training.starter.denoising import run_wording
+
+    plan = _plan(args, steps=1800, rate=6e-4, decay=1300)
+    run_wording(plan, Path(args.folder), batch=args.batch or 16)
+
+
 def _vision(args: argparse.Namespace) -> None:
     from training.starter.parts import load_reader
     from training.starter.vision import train_vision
@@ -132,6 +139,14 @@ def _exhibit(args: argparse.Namespace) -> None:
     write_exhibits(made, source, folder, Path("docs") / "starter")
 
 
+def _unpack(args: argparse.Namespace) -> None:
+    from training.starter.unpack import unpack
+
+    if not args.checkpoint:
+        raise SystemExit("unpack needs --checkpoint: the exported folder to begin from")
+    unpack(Path(args.checkpoint), Path(args.folder))
+
+
 def _export(args: argparse.Namespace) -> None:
     from training.starter.export import export
 
@@ -140,6 +155,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 STAGES = {
+    "unpack": _unpack,
     "vision": _vision,
     "evaluate": _evaluate,
     "export": _export,
@@ -151,6 +167,7 @@ STAGES = {
     "classifier": _classifier,
     "denoiser": _denoiser,
     "joint": _joint,
+    "wording": _wording,
 }
 
 
@@ -172,7 +189,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first shard of latents")
     parser.add_argument("--shards", type=int, default=12, help="shards of latents, 4096 each")
     parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
-    parser.add_argument("--part", default="joint", choices=("denoiser", "joint"), help="what is exported")
+    parser.add_argument(
+        "--part", default="wording", choices=("denoiser", "joint", "wording"), help="what is exported"
+    )
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")
     args = parser.parse_args()
     be_modest(args.threads, args.niceness)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from training.starter import words
+from training.starter.lexicon import FIRST, Lexicon
 from training.starter.looks import PLAIN, Look, random_look
 from training.starter.phrases import before_wall, in_scene, listed, object_caption, scene_caption, tidy
 from training.starter.roles import ROLES, Role, roles_for
@@ -35,27 +37,32 @@ _ORDINARY: Final = {
     "style": ("short", "bob", "long", "curly", "bun", "ponytail"),
 }
 _SAID_SHARE: Final = {"age": 0.35, "skin": 0.55, "eyes": 0.6, "gender": 0.7, "expression": 0.7}
-_TALKATIVE: Final = (0.0, 0.3, 0.7, 0.95)
 _SYLLABLES: Final = words.listing(
     "ka|zo|mir|tel|ra|vun|qui|shi|bor|len|fa|dro|ny|ex|plo|gri|ta|um|wes|yor|ith|ban|cle|od"
 )
 
 
 def caption(
-    look: Look, rng: random.Random, *, everything: bool = False, unsaid: frozenset[str] = frozenset()
+    look: Look,
+    rng: random.Random,
+    *,
+    everything: bool = False,
+    unsaid: frozenset[str] = frozenset(),
+    lexicon: Lexicon = FIRST,
 ) -> str:
-    """A caption for a look.
+    """A caption for a look, in the words of a lexicon.
 
     `everything` says each attribute plainly, without roles and without decoration; it is
     what attributes are measured with. Attributes in `unsaid` are never mentioned: a reference
     picture shows them instead.
     """
     if look.kind == "scene":
-        text = scene_caption(look, rng)
+        text = scene_caption(look, rng, lexicon)
     elif look.kind == "object":
-        text = object_caption(look, rng, everything=everything)
+        text = object_caption(look, rng, everything=everything, lexicon=lexicon)
     else:
-        text = _PersonCaption(look, rng, everything=everything, unsaid=unsaid).text()
+        saying = _Saying(lexicon, everything=everything, unsaid=unsaid)
+        text = _PersonCaption(look, rng, saying).text()
     return text if everything else _decorated(text, rng)
 
 
@@ -77,21 +84,31 @@ def training_look(rng: random.Random) -> Look:
     return look
 
 
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """In which words a person is described, and what is said: everything, or all but `unsaid`."""
+
+    lexicon: Lexicon
+    everything: bool
+    unsaid: frozenset[str]
+
+
 class _PersonCaption:
     """One person's caption while it is being put together."""
 
-    def __init__(self, look: Look, rng: random.Random, *, everything: bool, unsaid: frozenset[str]) -> None:
+    def __init__(self, look: Look, rng: random.Random, saying: _Saying) -> None:
         self.look = look
         self.rng = rng
-        self.everything = everything
-        self.role = None if everything else self._chosen_role(unsaid)
+        self.everything = saying.everything
+        self.lexicon = saying.lexicon
+        self.role = None if saying.everything else self._chosen_role(saying.unsaid)
         implied = self.role.tells() if self.role else set()
-        share = rng.choice(_TALKATIVE)
-        self.said = {name for name in look.shown() if self._is_said(name, implied, share)} - unsaid
+        share = rng.choice(self.lexicon.talkative)
+        self.said = {name for name in look.shown() if self._is_said(name, implied, share)} - saying.unsaid
 
     def _chosen_role(self, unsaid: frozenset[str]) -> Role | None:
         fitting = [role for role in roles_for(self.look) if role.tells().isdisjoint(unsaid)]
-        return self.rng.choice(fitting) if fitting and self.rng.random() < 0.6 else None
+        return self.rng.choice(fitting) if fitting and self.rng.random() < self.lexicon.roles else None
 
     def _is_said(self, name: str, implied: set[str], share: float) -> bool:
         if self.everything:
@@ -153,15 +170,21 @@ class _PersonCaption:
         if "skin" in self.said:
             adjectives.append(rng.choice(words.SKIN_ADJECTIVES[look.skin]))
         if not self.everything and rng.random() < 0.25:
-            adjectives.append(rng.choice(words.EPITHETS))
+            adjectives.append(rng.choice(self.lexicon.epithets))
         rng.shuffle(adjectives)
         noun = self._noun()
         article = "an" if ([*adjectives, noun])[0][0] in "aeiou" else "a"
-        phrase = " ".join([rng.choice((article, article, "the", "")), *adjectives, noun]).strip()
+        phrase = " ".join([self._article(article), *adjectives, noun]).strip()
         if "age" in self.said:
             whose = "her" if look.gender == "woman" else "his"
             phrase += " " + rng.choice(words.AGE_AFTER[look.age]).format(whose)
         return self._named(phrase)
+
+    def _article(self, article: str) -> str:
+        if not self.lexicon.whose or self.everything:
+            return self.rng.choice((article, article, "the", ""))
+        whose = self.rng.choice(self.lexicon.whose)
+        return article if whose == "a" else whose
 
     def _noun(self) -> str:
         look, rng = self.look, self.rng
@@ -170,7 +193,7 @@ class _PersonCaption:
             gendered = "gender" in self.said and not self.role.gender
             return f"{'female' if look.gender == 'woman' else 'male'} {noun}" if gendered else noun
         if "gender" not in self.said:
-            return rng.choice([*words.NOUNS["any"], *words.PERSON_WORDS])
+            return rng.choice(self.lexicon.people)
         noun = rng.choice(words.NOUNS[look.gender])
         if rng.random() < 0.15 and not self.everything:
             return f"{'female' if look.gender == 'woman' else 'male'} {rng.choice(words.PERSON_WORDS)}"
@@ -235,8 +258,12 @@ class _PersonCaption:
     def _doing(self) -> list[str]:
         if "prop" in self.said and self.look.prop != "none":
             return [self.rng.choice(words.PROP[self.look.prop])]
-        busy = not self.everything and self.rng.random() < 0.3
-        return [self.rng.choice(words.DOING)] if busy else []
+        if self.everything or self.rng.random() >= 0.3:
+            return []
+        lexicon, rng = self.lexicon, self.rng
+        if lexicon.landmarks and rng.random() < 0.4:
+            return [f"{rng.choice(lexicon.near)} {rng.choice(lexicon.landmarks)}"]
+        return [rng.choice(lexicon.doing)]
 
     def _where(self) -> list[str]:
         look, rng = self.look, self.rng
@@ -244,7 +271,10 @@ class _PersonCaption:
             return [before_wall(look, rng)] if "wall" in self.said else []
         if "scene" not in self.said or (look.scene == "kitchen" and self._kitchen_is_clear()):
             return []
-        return [in_scene(look.scene, rng)]
+        situations = self.lexicon.situations.get(look.scene, ())
+        if situations and rng.random() < 0.3:
+            return [rng.choice(situations)]
+        return [in_scene(look.scene, rng, self.lexicon)]
 
     def _kitchen_is_clear(self) -> bool:
         return self.look.prop == "muffins" and not self.everything and self.rng.random() < 0.4

@@ -6,6 +6,7 @@ import random
 from typing import Final
 
 from training.starter.captions import caption, training_look
+from training.starter.lexicon import FIRST, Lexicon
 from training.starter.looks import Look, random_look
 
 IDENTITY: Final = (
@@ -30,10 +31,10 @@ def elsewhere(look: Look, rng: random.Random) -> Look:
     return other.but(**{name: getattr(look, name) for name in IDENTITY})
 
 
-def said_about(look: Look, rng: random.Random) -> str:
+def said_about(look: Look, rng: random.Random, lexicon: Lexicon = FIRST) -> str:
     """A caption that leaves the character to a reference picture; now and then a full one, or none."""
     draw = rng.random()
     if draw < 0.1:
         return ""
     unsaid: frozenset[str] = frozenset() if draw < 0.2 else frozenset(IDENTITY)
-    return caption(look, rng, unsaid=unsaid)
+    return caption(look, rng, unsaid=unsaid, lexicon=lexicon)

@@ -18,6 +18,7 @@ from training.starter.parts import (
     load_autoencoder,
     load_denoiser,
     load_text,
+    load_together,
     load_tokenizer,
     load_vision,
     pipeline,
@@ -25,6 +26,7 @@ from training.starter.parts import (
 )
 from training.starter.runs import Plan, Run, draws
 from training.starter.sheets import held_out_looks, sheet
+from training.starter.wording import train_wording
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -50,6 +52,14 @@ def run_joint(plan: Plan, folder: Path, *, batch: int) -> Run:
     model = Together(load_denoiser(folder, "denoiser").train(), load_vision(folder))
     material = material_of(folder, batch)
     return train_joint(plan, model, material, every=sampler(folder, plan, material))
+
+
+def run_wording(plan: Plan, folder: Path, *, batch: int) -> Run:
+    """Teach more words, from the joint stage's averaged weights."""
+    torch.manual_seed(plan.seed)
+    model = load_together(folder).train()
+    material = material_of(folder, batch)
+    return train_wording(plan, model, material, every=sampler(folder, plan, material))
 
 
 def material_of(folder: Path, batch: int) -> Material:

@@ -48,8 +48,8 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
     }
     (target / "likeness.json").write_text(json.dumps(card, indent=2) + "\n")
     (target / KNOWN_WORDS).write_text("\n".join(sorted(known_words())) + "\n")
-    if stage == "joint":
-        _export_adapter(folder, target / "ip_adapter")
+    if stage != "denoiser":
+        _export_adapter(folder, target / "ip_adapter", stage)
     measured = folder / "figures.json"
     figures = json.loads(measured.read_text()) if measured.exists() else None
     (target / "README.md").write_text(model_card(figures, side=128, steps=steps, guidance=guidance))
@@ -59,9 +59,9 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
     return size
 
 
-def _export_adapter(folder: Path, target: Path) -> None:
+def _export_adapter(folder: Path, target: Path, stage: str) -> None:
     from safetensors.torch import save_file
 
-    model = load_together(folder).to(torch.float16)
+    model = load_together(folder, stage).to(torch.float16)
     model.encoder.save_pretrained(target / "image_encoder", safe_serialization=True)
     save_file(adapter_tensors(model.unet), target / "ip-adapter.safetensors")

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from training.starter.arithmetic import autocast
 from training.starter.autoencoder import batch_of
 from training.starter.characters import elsewhere, said_about
 from training.starter.denoiser import Denoiser, Material, captions_for, velocity_losses_of
+from training.starter.lexicon import FIRST, Lexicon
 from training.starter.optimizers import optimizers_for
 from training.starter.reference import install_adapter, is_adapters, weigh_reference
 from training.starter.runs import Plan, Run, StepLosses, draws
@@ -41,7 +43,7 @@ class Together(nn.Module):
         install_adapter(self.unet, vision.projection)
 
     @override
-    def forward(self, noisy: Tensor, times: Tensor, ids: Tensor, embedding: Tensor | None) -> Tensor:
+    def forward(self, noisy: Tensor, times: Tensor, ids: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Predicted velocity, shaped like `noisy`; without an embedding the adapter is out of the way."""
         weigh_reference(self.unet, 0.0 if embedding is None else 1.0)
         shown = torch.zeros(len(ids), HIDDEN) if embedding is None else embedding
@@ -64,12 +66,28 @@ def denoiser_part(state: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+class Said:
+    """Draws training rows that captions alone describe."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+
+    def rows(self, rng: random.Random) -> tuple[list[int], list[str]]:
+        """Numbers of cached pictures and their captions."""
+        indices = [rng.randrange(len(self._material.cache)) for _ in range(self._material.batch)]
+        return indices, captions_for(self._material.cache, indices, rng)
+
+
 class Held:
     """Draws training rows in which a reference picture shows who it is."""
 
-    def __init__(self, material: Material) -> None:
+    def __init__(
+        self, material: Material, lexicon: Lexicon = FIRST, unconditional: float = UNCONDITIONAL_SHARE
+    ) -> None:
         cache = material.cache
         self._material = material
+        self._lexicon = lexicon
+        self._unconditional = unconditional
         self._persons = [index for index in range(len(cache)) if cache.look(index).kind == "person"]
 
     def rows(self, rng: random.Random) -> tuple[list[int], list[str], Tensor, Tensor]:
@@ -80,30 +98,36 @@ class Held:
         texts, kept = [], []
         for look in looks:
             draw = rng.random()
-            texts.append("" if draw < UNCONDITIONAL_SHARE else said_about(look, rng))
-            kept.append(float(draw >= UNCONDITIONAL_SHARE + DROPPED_SHARE))
+            texts.append("" if draw < self._unconditional else said_about(look, rng, self._lexicon))
+            kept.append(float(draw >= self._unconditional + DROPPED_SHARE))
         pictures = batch_of([elsewhere(look, rng) for look in looks], 128)
         return indices, texts, pictures, torch.tensor(kept)[:, None]
 
 
-def joint_losses(
-    model: Together, material: Material, held: Held | None, draw: tuple[random.Random, torch.Generator]
+def said_losses(
+    model: Together, material: Material, said: Said, draw: tuple[random.Random, torch.Generator]
 ) -> StepLosses:
-    """Velocity error of one step: by captions alone, or with `held` by references."""
+    """Velocity error of one step by captions alone."""
     rng, generator = draw
-    embedding: Tensor | None = None
-    with torch.autocast("cpu", torch.bfloat16, enabled=material.half):
-        if held is None:
-            indices = [rng.randrange(len(material.cache)) for _ in range(material.batch)]
-            texts = captions_for(material.cache, indices, rng)
-        else:
-            indices, texts, pictures, kept = held.rows(rng)
-            embedding = model.encoder(as_encoder_sees(pictures)).image_embeds * kept
+    indices, texts = said.rows(rng)
+    ids = token_ids(material.tokenizer, texts)
+    losses = velocity_losses_of(lambda noisy, times: model(noisy, times, ids), material, indices, generator)
+    return {**losses, "said": losses["loss"].detach()}
+
+
+def held_losses(
+    model: Together, material: Material, held: Held, draw: tuple[random.Random, torch.Generator]
+) -> StepLosses:
+    """Velocity error of one step by references."""
+    rng, generator = draw
+    indices, texts, pictures, kept = held.rows(rng)
+    with autocast(enabled=material.half):
+        embedding = model.encoder(as_encoder_sees(pictures)).image_embeds * kept
     ids = token_ids(material.tokenizer, texts)
     losses = velocity_losses_of(
         lambda noisy, times: model(noisy, times, ids, embedding), material, indices, generator
     )
-    return {**losses, "held" if held else "said": losses["loss"].detach()}
+    return {**losses, "held": losses["loss"].detach()}
 
 
 def train_joint(plan: Plan, model: Together, material: Material, *, every: Any = None) -> Run:
@@ -114,10 +138,13 @@ def train_joint(plan: Plan, model: Together, material: Material, *, every: Any =
         optimizers += optimizers_for(part, rate=plan.rate / 3, decay=0.01, adam_names=("embedding",))
     run = Run(plan, model, optimizers)
     run.resume()
-    held = Held(material)
+    said, held = Said(material), Held(material)
 
     def losses_of(step: int) -> StepLosses:
-        return joint_losses(model, material, held if step % 2 else None, draws(plan.seed + 6, step))
+        draw = draws(plan.seed + 6, step)
+        if step % 2:
+            return held_losses(model, material, held, draw)
+        return said_losses(model, material, said, draw)
 
     run.train(losses_of, every=every)
     return run

@@ -78,11 +78,17 @@ def load_vision(folder: Path) -> Vision:
     return vision
 
 
-def load_together(folder: Path) -> Together:
-    """All that the joint stage trained, averaged weights."""
-    reader = load_reader(folder)
-    model = Together(Denoiser(new_unet(), reader.encoder), Vision(reader))
-    model.load_state_dict(_state(folder / "joint" / "state.pt")["average"])
+def empty_together(folder: Path) -> Together:
+    """All that the joint stage trains, untrained; the tokenizer gives the shapes."""
+    text = new_text_encoder(load_tokenizer(folder))
+    return Together(Denoiser(new_unet(), text), Vision(AttributeReader(text)))
+
+
+def load_together(folder: Path, stage: str = "joint") -> Together:
+    """All that the joint stage, or a later one, trained, averaged weights."""
+    model = empty_together(folder)
+    weights = _state(folder / stage / "state.pt")["average"]
+    model.load_state_dict({name: value for name, value in weights.items() if not name.startswith("reading.")})
     return model.eval()
 
 

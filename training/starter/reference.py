@@ -73,3 +73,20 @@ def adapter_tensors(unet: UNet2DConditionModel) -> dict[str, Tensor]:
             scale = 1.0 if kind == "k" else 1.0 / USUAL_WEIGHT
             tensors[f"ip_adapter.{2 * index + 1}.to_{kind}_ip.weight"] = weight.detach() * scale
     return {name: value.contiguous() for name, value in tensors.items()}
+
+
+def load_adapter_tensors(unet: UNet2DConditionModel, tensors: dict[str, Tensor]) -> None:
+    """Give an installed adapter the weights of a file that `adapter_tensors` filled."""
+    projection = unet.encoder_hid_proj.image_projection_layers[0]
+    projection.load_state_dict(
+        {
+            key.removeprefix("image_proj.").replace("proj", "image_embeds", 1): value
+            for key, value in tensors.items()
+            if key.startswith("image_proj.")
+        }
+    )
+    for index, layer in enumerate(adapter_layers(unet)):
+        for kind in ("k", "v"):
+            scale = 1.0 if kind == "k" else USUAL_WEIGHT
+            kept = tensors[f"ip_adapter.{2 * index + 1}.to_{kind}_ip.weight"].float() * scale
+            layer.get_parameter(f"to_{kind}_ip.0.weight").data.copy_(kept)

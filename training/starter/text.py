@@ -51,12 +51,11 @@ def token_ids(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     return torch.tensor(encoded["input_ids"])
 
 
-class AttributeReader(nn.Module):
+class Reading(nn.Module):
     """Reads attributes out of hidden states: one attention query and one head each."""
 
-    def __init__(self, encoder: CLIPTextModel) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = encoder
         self.queries = nn.Parameter(torch.randn(len(VALUES), HIDDEN) * 0.05)
         self.keys = nn.Linear(HIDDEN, HIDDEN, bias=False)
         self.values = nn.Linear(HIDDEN, HIDDEN, bias=False)
@@ -64,16 +63,24 @@ class AttributeReader(nn.Module):
             {f"to_{name}": nn.Linear(HIDDEN, len(values)) for name, values in VALUES.items()}
         )
 
-    @override
-    def forward(self, ids: Tensor) -> dict[str, Tensor]:
-        """Logits per attribute, each (count, values)."""
-        return self.read(self.encoder(ids).last_hidden_state)
-
     def read(self, hidden: Tensor) -> dict[str, Tensor]:
         """Logits from hidden states (count, tokens, `HIDDEN`), whoever made them."""
         scores = self.queries @ self.keys(hidden).transpose(1, 2) / HIDDEN**0.5
         read = scores.softmax(-1) @ self.values(hidden)
         return {name: self.heads[f"to_{name}"](read[:, index]) for index, name in enumerate(VALUES)}
+
+
+class AttributeReader(Reading):
+    """Reads attributes out of captions, by way of an encoder's hidden states."""
+
+    def __init__(self, encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    @override
+    def forward(self, ids: Tensor) -> dict[str, Tensor]:
+        """Logits per attribute, each (count, values)."""
+        return self.read(self.encoder(ids).last_hidden_state)
 
 
 def attribute_loss(logits: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
-"""The tokenizer: byte-level BPE in CLIP's format, in which every known word is one token.
+"""The tokenizer: byte-level BPE in CLIP's format, in which every word of the first lexicon is one token.
 
-Knows the words of the grammar; unknown words fall into pieces, none is refused.
+Knows the words of the grammar; all others fall into pieces, none is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from training.starter import words
 from training.starter.captions import caption, training_look
 from training.starter.roles import ROLES
+from training.starter.wider import wider_words
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
@@ -29,7 +30,12 @@ _SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 
 
 def known_words() -> set[str]:
-    """Every word that the grammar can say, without numbers, names and invented words."""
+    """Every word that training says, without numbers, names and invented words."""
+    return whole_words() | _words_in(wider_words())
+
+
+def whole_words() -> set[str]:
+    """The words that the tokenizer is built from: each is one token, later ones are several."""
     texts = [phrase for role in ROLES for phrase in role.words]
     for value in vars(words).values():
         if isinstance(value, str | tuple | list):
@@ -37,6 +43,10 @@ def known_words() -> set[str]:
         elif isinstance(value, MappingProxyType):
             texts += [text for row in value.values() for text in row]
     texts += _SENTENCE_WORDS
+    return _words_in(texts)
+
+
+def _words_in(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORD.findall(text.lower()) if word.isalpha()}
 
 
@@ -54,7 +64,7 @@ def _frequencies() -> Counter[str]:
     for _ in range(4000):
         text = caption(training_look(rng), rng)
         counts.update(word for word in _WORD.findall(text.lower()) if word.isalpha())
-    known = known_words()
+    known = whole_words()
     frequencies = {word: min(count, 50) for word, count in counts.items() if word in known}
     return Counter({word: 5 + frequencies.get(word, 0) for word in sorted(known)})
 

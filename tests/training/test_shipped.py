@@ -9,19 +9,21 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from generators.catalog import Capability
 from generators.diffusion.asks import Piece
 from generators.diffusion.checkpoints import SHIPPED_STARTER, Shelf
+from generators.events import ImageMade
 from generators.spec import ConditioningKind
 from resolvers.holding import USUAL
 from tests.generators.diffusion import tiny
 from tests.training.nearest import Draw, nearest, pixels
 from training.starter.export import LIMIT
-from training.starter.looks import Look
+from training.starter.looks import SCENE_VARIANTS, Look
 from training.starter.reference import USUAL_WEIGHT
-from training.starter.render import render
+from training.starter.render import pixels_of, render
 
 STORIES = [
     ("a beautiful sunset", Look(kind="scene", scene="sunset"), ("scene",)),
@@ -41,6 +43,31 @@ def test_the_stories_examples_are_recognisable(
     assert {name: nearest(made, name, like) for name in names} == {
         name: getattr(like, name) for name in names
     }
+    assert "unknownWords" not in made.facts.parameters
+
+
+SOMEWHERE = [
+    ("a lighthouse keeper by the sea", "beach"),
+    ("a forest ranger under the trees", "forest"),
+    ("ice skater on a frozen lake", "snow"),
+    ("night watchman at the harbor", "beach"),
+    ("the drummer among the stars", "space"),
+]
+
+
+def _from_the_empty_place(made: ImageMade, scene: str) -> float:
+    """How far the middle of a picture is from the nearest drawing of the empty place, 0..255."""
+    middle = (slice(40, 100), slice(40, 88))
+    places = [Look(kind="scene", scene=scene, variant=variant) for variant in range(SCENE_VARIANTS)]
+    shown = pixels(made.data)[middle]
+    return min(float(np.abs(pixels_of(place)[middle] - shown).mean()) for place in places)
+
+
+@pytest.mark.parametrize(("prompt", "scene"), SOMEWHERE)
+def test_somebody_named_in_few_words_in_a_place_is_drawn_there(draw: Draw, prompt: str, scene: str) -> None:
+    made, empty = draw(prompt), draw(f"{scene}, nobody there")
+    assert _from_the_empty_place(empty, scene) < 25
+    assert _from_the_empty_place(made, scene) > 50
     assert "unknownWords" not in made.facts.parameters
 
 

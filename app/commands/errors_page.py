@@ -121,6 +121,10 @@ ERRORS = {
         "The document that this name stands for is not known here (any more).",
         "Send it once together with its name; clients of Apollo and urql do so by themselves.",
     ),
+    "QUERY_TOO_COSTLY": (
+        "More fields than allowed, counted once for every row asked for; `cost` and `limit` say how many.",
+        "Ask for smaller pages (`first`, `last`), for fewer fields, or in several requests.",
+    ),
     "QUERY_TOO_DEEP": ("The document is nested too deeply.", "Ask in several requests."),
     "QUERY_TOO_LARGE": ("The document is too long.", "Ask in several requests."),
     "SHUTTING_DOWN": ("The server is about to end.", "Connect again in a moment; nothing is lost."),

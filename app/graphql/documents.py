@@ -25,10 +25,11 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from app.graphql.costs import cost_of, too_costly
 from app.graphql.limits import check_limits
 from app.graphql.params import Params
 from app.graphql.persisted import Persisted
-from app.graphql.refusals import ErrorCode, RequestError, refuse, refuse_document
+from app.graphql.refusals import ErrorCode, RequestError, refuse, refuse_document, too_deep
 from app.graphql.settings import GraphQLSettings
 
 CACHED_CHARACTERS = 500_000  # a parsed document takes about 50 bytes a character: 25 MB at most
@@ -76,14 +77,14 @@ class Documents:
 
         Raises:
             RequestError: a name that is not known, a syntax error, a limit passed, an invalid document, no or an ambiguous
-                operation, variables that do not fit.
+                operation, variables that do not fit, more rows asked for than the operation may cost.
         """
         query = self._persisted.text(params)
         document = self.document(query)
         self._persisted.keep(params)
         node = _choose(document, params.operation_name)
         variables = params.variables or {}
-        self._check_variables(node, variables)
+        self._check_cost(document, node, self._coerced(node, variables))
         return Operation(query, document, node, variables, params.extensions or {})
 
     def document(self, query: str) -> DocumentNode:
@@ -131,10 +132,10 @@ class Documents:
             hide_suggestions=not self._settings.graphql_introspection,
         )
 
-    def _check_variables(self, node: OperationDefinitionNode, given: dict[str, Any]) -> None:
-        """Coerce once for the errors alone: execution tells a bad variable and a failed field alike."""
+    def _coerced(self, node: OperationDefinitionNode, given: dict[str, Any]) -> dict[str, Any]:
+        """Coerce once for the errors and the cost: execution tells a bad variable and a failed field alike."""
         if not node.variable_definitions:
-            return
+            return {}
         found = get_variable_values(
             self._schema,
             node.variable_definitions,
@@ -144,6 +145,18 @@ class Documents:
         )
         if isinstance(found, list):
             raise refuse_document(ErrorCode.BAD_USER_INPUT, found)
+        return found.coerced
+
+    def _check_cost(
+        self, document: DocumentNode, node: OperationDefinitionNode, variables: dict[str, Any]
+    ) -> None:
+        try:
+            cost = cost_of(self._schema, document, node, variables)
+        except RecursionError:
+            raise too_deep() from None
+        most = self._settings.graphql_max_cost
+        if cost > most:
+            raise too_costly(cost, most)
 
     def _remember(self, query: str, document: DocumentNode) -> None:
         if len(query) > MAX_CACHED_LENGTH:

@@ -22,7 +22,7 @@ from graphql import (
     visit,
 )
 
-from app.graphql.refusals import ErrorCode, RequestError, refuse
+from app.graphql.refusals import ErrorCode, RequestError, refuse, too_deep
 from app.graphql.settings import GraphQLSettings
 
 DIRECTIVES_AT_ONE_PLACE = 5
@@ -120,9 +120,7 @@ def check_limits(document: DocumentNode, settings: GraphQLSettings) -> None:
     try:
         _check_operations(document.definitions, settings)
     except RecursionError:
-        raise refuse(
-            ErrorCode.QUERY_TOO_DEEP, "The document is nested too deeply.", of_document=True
-        ) from None
+        raise too_deep() from None
 
 
 def _check_operations(definitions: Iterable[Node], settings: GraphQLSettings) -> None:

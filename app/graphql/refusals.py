@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     OPERATION_RESOLUTION_FAILED = "OPERATION_RESOLUTION_FAILED"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    QUERY_TOO_COSTLY = "QUERY_TOO_COSTLY"
     QUERY_TOO_DEEP = "QUERY_TOO_DEEP"
     QUERY_TOO_LARGE = "QUERY_TOO_LARGE"
     SHUTTING_DOWN = "SHUTTING_DOWN"
@@ -77,9 +78,14 @@ def refuse(
     return RequestError([formatted(message, code)], status=status, of_document=of_document, headers=headers)
 
 
-def formatted(message: str, code: ErrorCode) -> GraphQLFormattedError:
-    """One error as it goes over the wire."""
-    return {"message": message, "extensions": {"code": code.value}}
+def too_deep() -> RequestError:
+    """The refusal of nesting that cannot be followed."""
+    return refuse(ErrorCode.QUERY_TOO_DEEP, "The document is nested too deeply.", of_document=True)
+
+
+def formatted(message: str, code: ErrorCode, **known: int) -> GraphQLFormattedError:
+    """One error as it goes over the wire; `known` are the numbers that a program may want to act on."""
+    return {"message": message, "extensions": {"code": code.value, **known}}
 
 
 def refuse_document(code: ErrorCode, errors: Sequence[GraphQLError]) -> RequestError:

@@ -27,6 +27,12 @@ class GraphQLSettings(BaseModel):
     graphql_max_fields: int = Field(
         2_000, ge=100, description="Most fields in an operation, fragments counted where they are spread."
     )
+    graphql_max_cost: int = Field(
+        200_000,
+        ge=100,
+        description="Most fields that an operation may ask for, those in lists counted once for every row: `first`, "
+        "`last` or `ids`, 20 where nothing is said.",
+    )
     graphql_timeout_seconds: float = Field(
         30.0, gt=0, description="Seconds a query may run before it is refused with TIMEOUT."
     )

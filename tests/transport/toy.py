@@ -43,6 +43,14 @@ Info = strawberry.Info[ToyContext, None]
 
 
 @strawberry.type
+class Page:
+    """A part of a list, as connections have it."""
+
+    nodes: list["Query"]
+    total_count: int
+
+
+@strawberry.type
 class Query:
     """Reads."""
 
@@ -55,6 +63,18 @@ class Query:
     def nested(self) -> "Query":
         """Go one level deeper."""
         return Query()
+
+    @strawberry.field
+    def page(self, first: int | None = None, last: int | None = None) -> Page:
+        """Give a page with one row, whatever was asked for."""
+        del first, last
+        return Page(nodes=[Query()], total_count=1)
+
+    @strawberry.field
+    def several(self, ids: list[strawberry.ID] | None = None) -> list["Query"]:
+        """Give one row, whatever was asked for."""
+        del ids
+        return [Query()]
 
     @strawberry.field
     def bug(self) -> str | None:

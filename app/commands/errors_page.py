@@ -127,6 +127,10 @@ ERRORS = {
     ),
     "QUERY_TOO_DEEP": ("The document is nested too deeply.", "Ask in several requests."),
     "QUERY_TOO_LARGE": ("The document is too long.", "Ask in several requests."),
+    "RATE_LIMITED": (
+        "This key asks more often than it may (429).",
+        "Wait `retryAfterSeconds`, the same as the header Retry-After; operators raise RATE_PER_SECOND and RATE_BURST.",
+    ),
     "SHUTTING_DOWN": ("The server is about to end.", "Connect again in a moment; nothing is lost."),
     "TIMEOUT": ("It took longer than a request may.", "Ask for less at once."),
     "TOO_MANY_ALIASES": ("More aliases than allowed.", "Ask in several requests."),

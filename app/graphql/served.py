@@ -21,7 +21,7 @@ from app.graphql.masking import Masking
 from app.graphql.params import Params
 from app.graphql.refusals import ErrorCode, RequestError, refuse
 from app.graphql.sharing import SharingExecution
-from app.graphql.wiring import Observer, Wiring
+from app.graphql.wiring import Observer, Viewer, Wiring
 
 Response = dict[str, Any]
 
@@ -77,14 +77,16 @@ class Served:
         self._observer: Observer = wiring.observer
         self._query_seconds = wiring.settings.graphql_timeout_seconds
         self._mutations: set[asyncio.Task[Response]] = set()
+        self._rates = wiring.rates
         self._documents = Documents(wiring.schema._schema, wiring.settings)  # noqa: SLF001  # it has no public name
 
-    def prepare(self, params: Params) -> Operation:
-        """Parse, measure, validate and choose; nothing runs yet.
+    def prepare(self, params: Params, viewer: Viewer) -> Operation:
+        """Count it for its caller, then parse, measure, validate and choose; nothing runs yet.
 
         Raises:
             RequestError: when the request cannot be run.
         """
+        self._rates.spend(viewer)
         return self._documents.operation(params)
 
     async def execute(self, operation: Operation, context: object) -> Response:

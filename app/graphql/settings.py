@@ -36,6 +36,16 @@ class GraphQLSettings(BaseModel):
     graphql_timeout_seconds: float = Field(
         30.0, gt=0, description="Seconds a query may run before it is refused with TIMEOUT."
     )
+    rate_per_second: float = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Requests a second that one key may make on average, in one server process; 0 = no limit.",
+    )
+    rate_burst: int = Field(1_000, ge=1, description="Requests that one key may make at once after a rest.")
+    rate_keyless: bool = Field(
+        False, description="Hold the local owner, who needs no key, to RATE_PER_SECOND too."
+    )
     graphql_introspection: bool = Field(
         True, description="Answer introspection, and suggest names in error messages."
     )

@@ -220,9 +220,10 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
         request_id = f"{request_id_of(self.socket.ws.scope)}.{self._count}"
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            prepared = self.served.prepare(operation.params)
             assert self._tenure is not None  # nothing is run before the handshake is acknowledged
-            context = self.wiring.context(self._tenure.viewer, request_id)
+            viewer = self._tenure.viewer
+            prepared = self.served.prepare(operation.params, viewer)
+            context = self.wiring.context(viewer, request_id)
             async with aclosing(self.served.stream(prepared, context, "websocket")) as responses:
                 async for response in responses:
                     await self.socket.send_json({"id": operation.id, "type": "next", "payload": response})

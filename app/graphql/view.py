@@ -96,7 +96,7 @@ class GraphQLView(GraphQL[Any, None]):
         secret = bearer(request.headers)
         viewer = await self._admit(secret)
         params = await _read(request)
-        operation = self.served.prepare(params)
+        operation = self.served.prepare(params, viewer)
         return await self._run(request, operation, accept, (viewer, secret))
 
     async def _admit(self, secret: str | None) -> Viewer:

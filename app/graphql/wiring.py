@@ -1,14 +1,17 @@
 """What the GraphQL transports need of the rest of the server, handed over once by the composition root."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import strawberry
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.graphql.rates import Rates
 from app.graphql.settings import GraphQLSettings
 
 Viewer = Any  # resolvers.identity.Viewer; the transports only pass it on
@@ -50,7 +53,7 @@ class Wiring:
     when that caller may not enter. It is asked again for as long as a stream is open, so a key that expires
     or is revoked ends its streams. `context` makes a fresh context for every operation. `draining` is set when
     the server begins to shut down. `public_errors` are exceptions whose words are meant for clients. `page`
-    gives the explorer to browsers; None where there is none.
+    gives the explorer to browsers; None where there is none. `clock` gives seconds that never go back.
     """
 
     schema: strawberry.Schema
@@ -61,6 +64,12 @@ class Wiring:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     public_errors: tuple[type[Exception], ...] = ()
     page: Callable[[Request], Response] | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    @cached_property
+    def rates(self) -> Rates:
+        """How often callers may ask, counted together over every transport and route of this wiring."""
+        return Rates(self.settings, self.clock)
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ class JobEvents:
 
     async def __call__(self, request: Request) -> Response:
         """Answer 200 with a stream, 204 when nothing will follow, 401, or 404 for no job of the caller's."""
-        viewer = await caller(self._wiring.admit, request)
+        viewer = await caller(self._wiring, request)
         if isinstance(viewer, Response):
             return viewer
         snapshots = await self._watch(viewer, request.path_params["id"])

@@ -48,7 +48,7 @@ class MetricsPage:
 
     async def __call__(self, request: Request) -> Response:
         """Render what was counted."""
-        viewer = await caller(self._wiring.admit, request)
+        viewer = await caller(self._wiring, request)
         if isinstance(viewer, Response):
             return viewer
         return Response(

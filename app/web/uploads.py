@@ -39,7 +39,7 @@ class Uploads:
     async def _respond(self, request: FormRequest) -> Response:
         try:
             require_preflight(request.headers)
-            viewer = await caller(self._wiring.admit, request)
+            viewer = await caller(self._wiring, request)
             if isinstance(viewer, Response):
                 return viewer
             file = await _file(request)

@@ -61,7 +61,7 @@ class Bench:
 
     def ask(self, viewer: str = "ada", plus: int = 0, query: str = WATCH) -> "asyncio.Task[list[Response]]":
         """A watcher, and what it will have been told."""
-        operation = self.served.prepare(Params(query, None, {"plus": plus}, None))
+        operation = self.served.prepare(Params(query, None, {"plus": plus}, None), None)
         stream = self.served.stream(operation, _context(viewer, "r"), "websocket")
 
         async def told() -> list[Response]:

@@ -1,13 +1,14 @@
 """`python -m app`: serve, migrate, models, keys, retention, doctor, and the two that write what the repository keeps."""
 
 import argparse
+import functools
 import importlib
 import sys
 from collections.abc import Sequence
 
-from app.starting import uncollected
+from app.starting import uncollected, without_rich
 
-with uncollected():
+with uncollected(), without_rich():
     from app import settings as reader
 
 NEEDS_NO_SETTINGS = frozenset({"sdl", "docs"})
@@ -35,21 +36,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Every setting of docs/settings.md is a flag too: `python -m app serve --port 9000 --data-dir ./mine`.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    _with_settings(commands.add_parser("serve", help="serve the API"))
-    _with_settings(commands.add_parser("migrate", help="bring the database to the newest revision"))
-    doctor = commands.add_parser("doctor", help="say what is configured, what works and what is missing")
+    set_by = [_settings_as_flags()]
+    commands.add_parser("serve", help="serve the API", parents=set_by)
+    commands.add_parser("migrate", help="bring the database to the newest revision", parents=set_by)
+    doctor = commands.add_parser(
+        "doctor", help="say what is configured, what works and what is missing", parents=set_by
+    )
     doctor.add_argument(
         "--live",
         action="store_true",
         help="also call every configured provider and target, once and for free",
     )
-    _with_settings(doctor)
     retention = commands.add_parser(
-        "retention", help="remove undecided pictures that are older than RETENTION_DAYS"
+        "retention", help="remove undecided pictures that are older than RETENTION_DAYS", parents=set_by
     )
     retention.add_argument("--dry-run", action="store_true", help="only list what would go")
-    _with_settings(retention)
-    _models(commands.add_parser("models", help="list models, pull a checkpoint, show its card"))
+    _models(
+        commands.add_parser("models", help="list models, pull a checkpoint, show its card", parents=set_by)
+    )
     _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
     for name, meaning in (("sdl", "write schema/schema.graphql"), ("docs", "write docs/settings.md")):
         generated = commands.add_parser(name, help=meaning)
@@ -59,41 +63,45 @@ def _parser() -> argparse.ArgumentParser:
 
 def _models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action")
-    _with_settings(actions.add_parser("list", help="all models and whether they can be used"))
-    pull = actions.add_parser("pull", help="download a checkpoint")
+    set_by = [_settings_as_flags()]
+    actions.add_parser("list", help="all models and whether they can be used", parents=set_by)
+    pull = actions.add_parser("pull", help="download a checkpoint", parents=set_by)
     pull.add_argument("key", help="its key in the list, such as sdxl-base")
-    _with_settings(pull)
-    style = actions.add_parser("style", help="make a style of pictures at Recraft, for 0.04 dollars")
+    style = actions.add_parser(
+        "style", help="make a style of pictures at Recraft, for 0.04 dollars", parents=set_by
+    )
     style.add_argument("style", help="what it begins from, such as digital_illustration")
     style.add_argument("files", nargs="+", help="one to five pictures")
-    _with_settings(style)
     show = actions.add_parser(
-        "show", help="a checkpoint's model card: what it is, was taught, can and cannot do"
+        "show", help="a checkpoint's model card: what it is, was taught, can and cannot do", parents=set_by
     )
     show.add_argument("key", help="its key in the list, such as starter")
-    _with_settings(show)
-    _with_settings(parser)
 
 
 def _keys(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
-    create = actions.add_parser("create", help="make a key; it is shown once")
+    set_by = [_settings_as_flags()]
+    create = actions.add_parser("create", help="make a key; it is shown once", parents=set_by)
     create.add_argument("name", help="what it is for")
     create.add_argument("--days", type=int, help="days after which it ends; never by default")
     create.add_argument(
         "--scope", action="append", help="what it may do; everything its owner may by default"
     )
-    revoke = actions.add_parser("revoke", help="end a key at once")
+    revoke = actions.add_parser("revoke", help="end a key at once", parents=set_by)
     revoke.add_argument("prefix", help="its first characters, as the list shows them")
-    for action in (create, revoke, actions.add_parser("list", help="all keys, without their secrets")):
-        _with_settings(action)
+    actions.add_parser("list", help="all keys, without their secrets", parents=set_by)
 
 
-def _with_settings(parser: argparse.ArgumentParser) -> None:
-    """Every setting is a flag as well; `--data-dir X` wins over DATA_DIR."""
+@functools.cache
+def _settings_as_flags() -> argparse.ArgumentParser:
+    """Every setting is a flag as well; `--data-dir X` wins over DATA_DIR. Made once: there are a hundred and a dozen
+    commands that take them all.
+    """
+    flags = argparse.ArgumentParser(add_help=False)
     for setting in reader.table():
         flag = "--" + setting.name.lower().replace("_", "-")
-        parser.add_argument(flag, dest=f"setting_{setting.name}", metavar="VALUE", help=argparse.SUPPRESS)
+        flags.add_argument(flag, dest=f"setting_{setting.name}", metavar="VALUE", help=argparse.SUPPRESS)
+    return flags
 
 
 def _flags(given: argparse.Namespace) -> dict[str, str]:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 
+import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
@@ -57,7 +58,7 @@ async def _make_ready(database: Database) -> None:
     try:
         await database.require_version()
         await migrate.upgrade(database.engine)
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         if "extension" in str(error) and "vector" in str(error):
             raise DatabaseUnreachable(
                 "The PostgreSQL behind DATABASE_URL lacks the extension pgvector. Install it there (its packages are "

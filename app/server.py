@@ -49,6 +49,7 @@ from store.wire import Wire
 
 MIB = 1024 * 1024
 SIGNING = "file_addresses"
+LET_ANSWER_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,7 +188,7 @@ async def _files(settings: Settings, database: Database, stack: contextlib.Async
         DecoderLimits(max_bytes=store.max_upload_mb * MIB, memory_bytes=store.decoder_memory_mb * MIB)
     )
     stack.push_async_callback(decoder.aclose)
-    warming = asyncio.create_task(decoder.warm(), name="warm the upload decoder")
+    warming = asyncio.create_task(_warmed(decoder), name="warm the upload decoder")
     stack.push_async_callback(_ended, warming)
     signer = Signer(await own_secret(database, SIGNING), server.public_url or "")
     return FileAccess(
@@ -197,6 +198,12 @@ async def _files(settings: Settings, database: Database, stack: contextlib.Async
         max_upload_bytes=store.max_upload_mb * MIB,
         copies=places(settings).copies,
     )
+
+
+async def _warmed(decoder: Decoder) -> None:
+    """Once the first callers had their answer: its child loads for a second, beside all that else begins."""
+    await asyncio.sleep(LET_ANSWER_SECONDS)
+    await decoder.warm()
 
 
 async def _ended(task: "asyncio.Task[object]") -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 
 
@@ -16,3 +17,19 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextlib.contextmanager
+def without_rich() -> Iterator[None]:
+    """Load structlog in the block, and it prints plain tracebacks on a terminal.
+
+    It loads rich and pygments where some other library happens to have brought them, for coloured ones.
+    """
+    if "rich" in sys.modules:
+        yield
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # what makes `import rich` raise ImportError
+    try:
+        yield
+    finally:
+        del sys.modules["rich"]

@@ -23,7 +23,7 @@ from store.database.tables import AuditEntry, ImageSource, Variant, VariantPurpo
 from store.drafts import take_in
 from store.files.containers import MediaType
 from store.files.marking import Facts, mark
-from store.files.renditions import Renditions
+from store.files.quick_looks import Renditions
 from store.files.vault import Vault
 from store.naming import traceable_name
 from store.pictures import Picture, keep_picture, store_bytes

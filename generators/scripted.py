@@ -21,8 +21,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from decimal import Decimal
-
-from PIL import Image, ImageDraw, ImageFilter
+from typing import TYPE_CHECKING
 
 from generators.catalog import Availability, Capability, Model, Provider, Size
 from generators.events import (
@@ -44,6 +43,9 @@ from generators.events import (
 )
 from generators.generator import Known, Live
 from generators.spec import ConditioningKind, ImageSpec, Spec, TextSpec
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 KEY = "scripted"
 _DIRECTIVE = re.compile(r"\[(\w+)(?:=([^\]\s]+))?\]")
@@ -273,8 +275,10 @@ def resumed_step(known: Known, digest: bytes) -> int:
     return int.from_bytes(known.latents.data[-2:])
 
 
-def draw(spec: ImageSpec) -> Image.Image:
+def draw(spec: ImageSpec) -> "Image.Image":
     """Six soft discs on a plain ground; colours, places and sizes come from the request's digest."""
+    from PIL import Image, ImageDraw
+
     digest = digest_of(spec)
     canvas = Image.new("RGB", (spec.width, spec.height), (digest[0], digest[1], digest[2]))
     pen = ImageDraw.Draw(canvas)
@@ -286,8 +290,10 @@ def draw(spec: ImageSpec) -> Image.Image:
     return canvas
 
 
-def preview(canvas: Image.Image, step: int, steps: int) -> Previewed:
+def preview(canvas: "Image.Image", step: int, steps: int) -> Previewed:
     """The picture at 1/8 size, the sharper the further the run has come."""
+    from PIL import ImageFilter
+
     size = (max(1, canvas.width // _PREVIEW_SCALE), max(1, canvas.height // _PREVIEW_SCALE))
     small = canvas.resize(size).filter(ImageFilter.GaussianBlur(4 * (1 - step / steps)))
     return Previewed(
@@ -295,7 +301,7 @@ def preview(canvas: Image.Image, step: int, steps: int) -> Previewed:
     )
 
 
-def _made(spec: ImageSpec, canvas: Image.Image, steps: int, seconds: float) -> ImageMade:
+def _made(spec: ImageSpec, canvas: "Image.Image", steps: int, seconds: float) -> ImageMade:
     facts = ImageFacts(
         model=KEY,
         width=spec.width,
@@ -310,7 +316,7 @@ def _made(spec: ImageSpec, canvas: Image.Image, steps: int, seconds: float) -> I
     return ImageMade(data=_encoded(canvas, "PNG"), media_type="image/png", facts=facts)
 
 
-def _encoded(image: Image.Image, kind: str) -> bytes:
+def _encoded(image: "Image.Image", kind: str) -> bytes:
     out = io.BytesIO()
     image.save(out, kind)
     return out.getvalue()

@@ -18,7 +18,7 @@ from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import FINAL, File, Task, Upload, Variant
 from store.files.containers import MediaType
-from store.files.renditions import Renditions
+from store.files.quick_looks import Renditions
 from store.files.vault import StoredFile, Vault
 
 SMALL_SIDE, LARGE_SIDE = 256, 512

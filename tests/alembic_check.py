@@ -1,4 +1,7 @@
-"""`alembic check` against a fresh database: the migrations make exactly the tables that the code declares."""
+"""`alembic check` against a fresh database: the migrations make exactly the tables that the code declares.
+
+Also that `whole.sql`, from which a fresh database is made, is what the migrations say; `--write` writes it.
+"""
 
 import asyncio
 import pathlib
@@ -31,6 +34,12 @@ async def differences() -> str | None:
 
 
 if __name__ == "__main__":
+    if "--write" in sys.argv:
+        migrate.WHOLE.write_text(migrate.whole())
+    if migrate.WHOLE.read_text() != migrate.whole():
+        sys.exit(
+            f"{migrate.WHOLE.name} is not what the migrations say: python -m tests.alembic_check --write"
+        )
     found = asyncio.run(differences())
     if found:
         sys.exit(f"Tables and migrations differ: {found}")

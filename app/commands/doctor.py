@@ -10,7 +10,7 @@ from app.checkup.finding import Finding, State
 from app.checkup.machine import machine
 from app.checkup.models import pictures
 from app.checkup.publishing import publishing
-from app.commands.failures import EXPECTED
+from app.commands.failures import expected
 from app.database import open_database
 from app.server import generators
 from app.settings import Settings
@@ -60,7 +60,7 @@ async def _database(settings: Settings) -> Finding:
     try:
         async with open_database(settings, beside=True) as opened, opened.database.session() as session:
             version = await session.scalar(text("SHOW server_version"))
-    except EXPECTED as error:
+    except expected() as error:
         return Finding(what="Database", state=State.MISSING_ESSENTIAL, words=str(error))
     kind = "the private one under DATA_DIR" if private else "the one DATABASE_URL names"
     return Finding(

@@ -5,13 +5,20 @@ import functools
 import sys
 from collections.abc import Callable
 
-from app.database import DatabaseUnreachable
 from app.settings import Settings, SettingsError
 from store.database.embedded import EmbeddedUnavailable
-from store.database.sessions import ServerTooOld
 
 Command = Callable[[Settings, argparse.Namespace], int]
-EXPECTED = (DatabaseUnreachable, EmbeddedUnavailable, ServerTooOld, SettingsError)
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """What a person can mend. An `except` asks for them only once something has failed, so that the database's
+    clients are loaded no sooner: `serve` starts the private database before them.
+    """
+    from app.database import DatabaseUnreachable
+    from store.database.sessions import ServerTooOld
+
+    return (DatabaseUnreachable, EmbeddedUnavailable, ServerTooOld, SettingsError)
 
 
 def plainly(command: Command) -> Command:
@@ -21,7 +28,7 @@ def plainly(command: Command) -> Command:
     def spoken(settings: Settings, arguments: argparse.Namespace) -> int:
         try:
             return command(settings, arguments)
-        except EXPECTED as error:
+        except expected() as error:
             print(error, file=sys.stderr)
             return 1
 

@@ -10,6 +10,7 @@
 Files: `<data_dir>/server.lock` is held by the server and names its pid. `<data_dir>/postgres/` has `cluster` (the
 data), `password` (0600), `log`, `run` (the socket's folder) and `lock`, held as long as any process of the database
 lives. docs/decisions/001-embedded-postgresql.md tells why. Knows no tables; `embedded_supervisor` runs the programs.
+The clients are loaded once there is something to reach: a start gets the programs going first of all.
 """
 
 import asyncio
@@ -23,14 +24,10 @@ import sys
 import time
 from typing import Any
 
-import asyncpg
-from sqlalchemy import URL
-
-from store.database.embedded_cluster import NOBODY, ROLE, postmaster_lines, try_lock
+from store.database.embedded_cluster import DATABASE, NOBODY, ROLE, postmaster_lines, try_lock
 from store.database.embedded_programs import find_programs, programs_for_nobody
 from store.database.embedded_supervisor import Order
 
-DATABASE = "likeness"
 INSTEAD = "Or point DATABASE_URL to a PostgreSQL of your own, 15 or newer."
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 90.0  # the supervisor gives PostgreSQL 80 s in all before it kills it
@@ -226,7 +223,9 @@ def _first_answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
 
 
 async def _reachable_url(postgres: pathlib.Path, answer: dict[str, Any]) -> str:
-    """Log in once, which proves the password, and make the database on the first start."""
+    """Log in once, which proves the password, and make the database where `initialize` could not."""
+    import asyncpg
+
     try:
         url = _url(postgres, answer)
         with contextlib.suppress(asyncpg.InvalidCatalogNameError):
@@ -249,6 +248,8 @@ async def _reachable_url(postgres: pathlib.Path, answer: dict[str, Any]) -> str:
 
 
 async def _connect(postgres: pathlib.Path, answer: dict[str, Any], database: str) -> Any:
+    import asyncpg
+
     return await asyncpg.connect(
         host=_host(answer),
         port=answer["port"],
@@ -261,6 +262,8 @@ async def _connect(postgres: pathlib.Path, answer: dict[str, Any], database: str
 
 def _url(postgres: pathlib.Path, answer: dict[str, Any]) -> str:
     """`hide_password=False`: whoever asks is about to connect."""
+    from sqlalchemy import URL
+
     query = {"host": _host(answer), "port": str(answer["port"])}
     url = URL.create(
         "postgresql+asyncpg", ROLE, (postgres / "password").read_text(), database=DATABASE, query=query

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 NOBODY = 65_534  # the uid that postgres runs as when we are root; initdb refuses a uid without a name
-ROLE = "likeness"
+ROLE = DATABASE = "likeness"
 LOG_BYTES = 8 << 20
 SOCKET_FILE = ".s.PGSQL.5432"
 PREFIX = "likeness-"
@@ -132,6 +132,7 @@ def initialize(place: Place, lock: int) -> bool:
     password = secrets.token_urlsafe(24)
     with _passed(place, password) as readable:
         _initdb(place, growing, lock, readable)
+    _make_database(place, growing, lock)
     _write_private(place.password, password)
     growing.rename(place.cluster)
     return True
@@ -179,6 +180,19 @@ def _initdb(place: Place, cluster: pathlib.Path, lock: int, password_file: str) 
         raise FailedStart(
             f"PostgreSQL could not make its files under {place.folder}: {last_words(ended.stdout)}"
         )
+
+
+def _make_database(place: Place, cluster: pathlib.Path, lock: int) -> None:
+    """Make our database while nobody waits for it. Where this fails the server does it over its first connection."""
+    subprocess.run(  # noqa: S603 - our own program, no shell
+        [place.program("postgres"), "--single", "-F", "-D", place.data_argument(cluster), "postgres"],
+        cwd=cluster,
+        input=f"CREATE DATABASE {DATABASE}\n".encode(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        **place.child_options(lock),
+    )
 
 
 def sync_later(place: Place, lock: int) -> "subprocess.Popen[bytes]":

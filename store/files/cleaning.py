@@ -19,6 +19,7 @@ from store.files import containers, renditions
 from store.files.containers import ContainerError, Incomplete, MediaType, TooManyParts
 from store.files.levels import Levels
 from store.files.marking import read_marking
+from store.files.quick_looks import Renditions
 from store.files.refusals import RefusalCode, UploadRefused, too_many_pixels
 
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
@@ -53,7 +54,7 @@ class Cleaned:
     """A file written anew, its quick looks, and whether the original said that a machine made it."""
 
     data: bytes
-    looks: renditions.Renditions
+    looks: Renditions
     marked_ai: bool
 
 
@@ -72,7 +73,7 @@ def clean(data: bytes, media_type: MediaType, rules: Rules) -> Cleaned:
     )
 
 
-def look_at(data: bytes, media_type: MediaType, rules: Rules) -> renditions.Renditions:
+def look_at(data: bytes, media_type: MediaType, rules: Rules) -> Renditions:
     """The quick looks of a picture of our own; nothing is written anew.
 
     Raises:

@@ -19,8 +19,8 @@ from typing import Self, TypeVar
 from store.files import frames, replies
 from store.files.containers import MediaType, sniff
 from store.files.levels import Levels
+from store.files.quick_looks import Renditions
 from store.files.refusals import MIB, RefusalCode, UploadRefused, too_large
-from store.files.renditions import Renditions
 from store.files.replies import BadReply, CleanImage
 
 _ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from PIL import Image, ImageCms
 from store.files import cleaning, confinement, frames
 from store.files.cleaning import Rules
 from store.files.containers import MediaType
+from store.files.quick_looks import Renditions
 from store.files.refusals import RefusalCode, UploadRefused
-from store.files.renditions import Renditions
 
 _ORIENTATION = 0x0112
 _REHEARSED = [

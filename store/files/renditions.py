@@ -5,33 +5,16 @@ no files, names or rows. Imports Pillow, thumbhash and imagehash only (imagehash
 """
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BytesIO
 
 import imagehash
 import thumbhash
 from PIL import Image
 
-THUMBNAIL_SIDES = (256, 512)
+from store.files.quick_looks import THUMBNAIL_SIDES, Renditions
+
 _THUMBNAIL_QUALITY = 80
 _PLACEHOLDER_SIDE = 32  # a thumbhash keeps at most 7 waves along a side; 32 pixels hold them and cost 2.5 ms
-
-
-@dataclass(frozen=True, kw_only=True)
-class Renditions:
-    """What one picture's quick looks are.
-
-    `thumbnails` maps the box side in pixels (256 and 512) to WEBP bytes: the picture scaled down to fit the box,
-    never up. `placeholder` is a thumbhash in base64, `perceptual_hash` the 64-bit pHash as 16 hex digits (the
-    Hamming distance of two tells how alike they look; 0-6 bits is the same picture for most purposes).
-    """
-
-    width: int
-    height: int
-    placeholder: str
-    perceptual_hash: str
-    thumbnails: Mapping[int, bytes]
 
 
 def render(image: Image.Image) -> Renditions:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from store.files.containers import MediaType, sniff
 from store.files.levels import Levels
+from store.files.quick_looks import THUMBNAIL_SIDES, Renditions
 from store.files.refusals import RefusalCode, UploadRefused
-from store.files.renditions import THUMBNAIL_SIDES, Renditions
 
 _PLACEHOLDER = re.compile(r"[A-Za-z0-9+/]{4,64}={0,2}")
 _PERCEPTUAL_HASH = re.compile(r"[0-9a-f]{16}")

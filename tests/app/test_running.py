@@ -179,7 +179,8 @@ def left_of(folder: pathlib.Path) -> list[str]:
 
 def test_what_is_slow_to_load_is_loaded_by_nobody_before_the_first_answer() -> None:
     slow = "torch diffusers transformers peft accelerate openai replicate google.genai cloudinary obstore scipy d20"
-    script = f"import sys, app.main; print([name for name in {slow.split()!r} if name in sys.modules])"
+    slow += " numpy imagehash alembic rich"
+    script = f"import sys, app.__main__, app.main; print([name for name in {slow.split()!r} if name in sys.modules])"
 
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

@@ -39,7 +39,8 @@ from store.database.tables import (
     VariantPurpose,
 )
 from store.events import Broadcast
-from store.files.renditions import Renditions, render
+from store.files.quick_looks import Renditions
+from store.files.renditions import render
 from store.files.vault import Vault
 from store.queue import enqueue
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from sqlalchemy import make_url
 
+from store.database import embedded as module
 from store.database.embedded import (
     EmbeddedOptions,
     EmbeddedUnavailable,
@@ -87,6 +88,31 @@ async def test_restart_keeps_the_data(data_dir: pathlib.Path, start: Start) -> N
     assert running_url(data_dir) is None
     second = await start(data_dir)
     assert await answer(second.url, "SELECT n FROM kept") == 7
+
+
+@pytest.mark.asyncio
+async def test_first_start_finds_its_database_made_and_a_later_one_makes_a_missing_one(
+    data_dir: pathlib.Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+    connect = module._connect
+
+    async def noted(postgres: pathlib.Path, answered: dict[str, Any], database: str) -> Any:
+        reached.append(database)
+        return await connect(postgres, answered, database)
+
+    monkeypatch.setattr(module, "_connect", noted)
+    embedded = await start(data_dir)
+    assert reached == ["likeness"]
+    async with connected(make_url(embedded.url).set(database="postgres")) as connection:
+        await connection.execute("DROP DATABASE likeness")
+    await embedded.stop()
+
+    again = await start(data_dir)
+
+    assert reached == ["likeness", "likeness", "postgres"]
+    async with connected(again.url) as connection:
+        assert await connection.fetchval("SELECT current_database()") == "likeness"
 
 
 @pytest.mark.asyncio

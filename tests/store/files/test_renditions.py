@@ -9,8 +9,9 @@ import thumbhash
 from PIL import Image
 
 from store.files.decoder import Decoder
+from store.files.quick_looks import Renditions
 from store.files.refusals import RefusalCode, UploadRefused
-from store.files.renditions import Renditions, placeholder, render
+from store.files.renditions import placeholder, render
 from tests.store.files import pictures
 
 LARGE = (1200, 800)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from starlette.datastructures import UploadFile
 from starlette.routing import Route
 
+from app.allowed import allowed_documents
 from app.graphql.settings import GraphQLSettings
 from app.graphql.wiring import Wiring
 from app.http import Web
@@ -44,6 +45,7 @@ from store.pictures import preview_over
 def web(server: Server, doors: Doors) -> Web:
     """Everything the routes need."""
     chosen = server.settings.section(ServerSettings)
+    settings = server.settings.section(GraphQLSettings)
     joints = Joints(server)
     server.metrics.before_scrape = joints.count_bytes
     return Web(
@@ -51,7 +53,8 @@ def web(server: Server, doors: Doors) -> Web:
             schema=schema,
             admit=doors.admit,
             context=joints.context,
-            settings=server.settings.section(GraphQLSettings),
+            settings=settings,
+            allowed=allowed_documents(settings, schema._schema),  # noqa: SLF001 -- it has no public name
             observer=server.metrics,
             draining=server.draining,
             public_errors=(Told,),

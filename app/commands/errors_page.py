@@ -96,6 +96,10 @@ ERRORS = {
         "A browser could have been made to send this.",
         "Send `content-type: application/json`, or the header `graphql-require-preflight: 1` with uploads.",
     ),
+    "DOCUMENT_NOT_ALLOWED": (
+        "The operator has chosen which documents this server runs, and this is none of them.",
+        "Send one of those, or have it added to GRAPHQL_DOCUMENTS; the server reads it when it starts.",
+    ),
     "FORBIDDEN": ("You are known, but may not do this.", "Use a key or a role with the scope that is named."),
     "GRAPHQL_PARSE_FAILED": ("The document is no GraphQL.", "Mend it at the place that `locations` names."),
     "GRAPHQL_VALIDATION_FAILED": (

@@ -25,6 +25,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from app.graphql.allowed import Allowed
 from app.graphql.costs import cost_of, too_costly
 from app.graphql.limits import check_limits
 from app.graphql.params import Params
@@ -61,12 +62,16 @@ class Operation:
 class Documents:
     """Parses and validates against one schema; remembers the valid ones."""
 
-    def __init__(self, schema: GraphQLSchema, settings: GraphQLSettings) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, settings: GraphQLSettings, allowed: tuple[str, ...] | None = None
+    ) -> None:
+        """`allowed` are the only documents that may run; None = all."""
         self._schema = schema
         self._settings = settings
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
         self._characters = 0
-        self._persisted = Persisted()
+        self._persisted = Persisted(allowed or ())
+        self._allowed = None if allowed is None else Allowed(allowed)
         rules = [*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule]
         if not settings.graphql_introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
@@ -76,7 +81,7 @@ class Documents:
         """Find the operation that a request means, with its variables checked.
 
         Raises:
-            RequestError: a name that is not known, a syntax error, a limit passed, an invalid document, no or an ambiguous
+            RequestError: a name that is not known, a syntax error, a limit passed, a document that is invalid or not allowed, no or an ambiguous
                 operation, variables that do not fit, more rows asked for than the operation may cost.
         """
         query = self._persisted.text(params)
@@ -98,6 +103,8 @@ class Documents:
             self._valid.move_to_end(query)
             return known
         document = self._parse(query)
+        if self._allowed:
+            self._allowed.check(query)
         check_limits(document, self._settings)
         errors = self._validate(document)
         if len(errors) == 1 and isinstance(errors[0], ValidationAbortedError):

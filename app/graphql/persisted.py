@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from app.graphql.params import Params
@@ -21,7 +22,9 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 class Persisted:
     """The texts by name; those that were not asked for the longest make room."""
 
-    def __init__(self) -> None:
+    def __init__(self, pinned: Iterable[str] = ()) -> None:
+        """`pinned` are texts that are known by their names from the beginning and never make room."""
+        self._pinned = {hashlib.sha256(text.encode()).hexdigest(): text for text in pinned}
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
 
@@ -39,6 +42,8 @@ class Persisted:
             if not hmac.compare_digest(hashlib.sha256(params.query.encode()).hexdigest(), name):
                 raise refuse(ErrorCode.BAD_REQUEST, "provided sha does not match query")
             return params.query
+        if name in self._pinned:
+            return self._pinned[name]
         known = self._texts.get(name)
         if known is None:
             raise refuse(ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound", of_document=True)
@@ -48,7 +53,12 @@ class Persisted:
     def keep(self, params: Params) -> None:
         """Remember a valid document that came with its name."""
         name = name_of(params.extensions)
-        if name is None or name in self._texts or not 0 < len(params.query) <= LONGEST_KEPT:
+        if (
+            name is None
+            or name in self._texts
+            or name in self._pinned
+            or not 0 < len(params.query) <= LONGEST_KEPT
+        ):
             return
         self._texts[name] = params.query
         self._characters += len(params.query)

@@ -78,7 +78,11 @@ class Served:
         self._query_seconds = wiring.settings.graphql_timeout_seconds
         self._mutations: set[asyncio.Task[Response]] = set()
         self._rates = wiring.rates
-        self._documents = Documents(wiring.schema._schema, wiring.settings)  # noqa: SLF001  # it has no public name
+        self._documents = Documents(
+            wiring.schema._schema,  # noqa: SLF001  # it has no public name
+            wiring.settings,
+            wiring.allowed,
+        )
 
     def prepare(self, params: Params, viewer: Viewer) -> Operation:
         """Count it for its caller, then parse, measure, validate and choose; nothing runs yet.

@@ -1,5 +1,7 @@
 """What can be set about the GraphQL transports; every default here is a documented promise."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, Field
 
 
@@ -45,6 +47,11 @@ class GraphQLSettings(BaseModel):
     rate_burst: int = Field(1_000, ge=1, description="Requests that one key may make at once after a rest.")
     rate_keyless: bool = Field(
         False, description="Hold the local owner, who needs no key, to RATE_PER_SECOND too."
+    )
+    graphql_documents: Path | None = Field(
+        None,
+        description="A document, or a folder of documents (*.graphql, *.gql), read at the start. When set, every other one "
+        "is refused, introspection and the explorer's too; clients may send a file's SHA-256 instead of its text.",
     )
     graphql_introspection: bool = Field(
         True, description="Answer introspection, and suggest names in error messages."

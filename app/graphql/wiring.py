@@ -53,7 +53,8 @@ class Wiring:
     when that caller may not enter. It is asked again for as long as a stream is open, so a key that expires
     or is revoked ends its streams. `context` makes a fresh context for every operation. `draining` is set when
     the server begins to shut down. `public_errors` are exceptions whose words are meant for clients. `page`
-    gives the explorer to browsers; None where there is none. `clock` gives seconds that never go back.
+    gives the explorer to browsers; None where there is none. `allowed` are the only documents that
+    may run; None = all. `clock` gives seconds that never go back.
     """
 
     schema: strawberry.Schema
@@ -64,6 +65,7 @@ class Wiring:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     public_errors: tuple[type[Exception], ...] = ()
     page: Callable[[Request], Response] | None = None
+    allowed: tuple[str, ...] | None = None
     clock: Callable[[], float] = time.monotonic
 
     @cached_property

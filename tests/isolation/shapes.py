@@ -3,19 +3,23 @@
 Knows the schema by introspection only, so a field that is added is seen here by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
+    GraphQLArgument,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLUnionType,
+    ast_from_value,
     get_named_type,
     is_leaf_type,
+    is_non_null_type,
     is_required_argument,
+    print_ast,
 )
 
 from schema import schema
@@ -64,6 +68,19 @@ def id_paths(field: GraphQLField) -> Iterator[str]:
     """Where a global id goes in: "id", "filter.jobId", "input.conditioning.variantId"."""
     for name, argument in field.args.items():
         yield from _id_paths(name, get_named_type(argument.type))
+
+
+def declared(arguments: Mapping[str, GraphQLArgument]) -> str:
+    """Variables for all arguments, with what they are when nothing is given."""
+    return ", ".join(f"${name}: {argument.type}{_default(argument)}" for name, argument in arguments.items())
+
+
+def _default(argument: GraphQLArgument) -> str:
+    if is_required_argument(argument) or not is_non_null_type(argument.type):
+        return ""
+    value = ast_from_value(argument.default_value, argument.type)
+    assert value is not None
+    return f" = {print_ast(value)}"
 
 
 def selection(kind: GraphQLNamedType, *, deep: bool = True) -> str:

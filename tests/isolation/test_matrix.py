@@ -116,7 +116,7 @@ def document(name: str) -> str:
     """The operation that calls one field with everything it takes, and asks for everything it leads to."""
     root, _, field = name.partition(".")
     taken = FIELDS[name].args
-    declared = ", ".join(f"${each}: {argument.type}" for each, argument in taken.items())
+    declared = shapes.declared(taken)
     passed = ", ".join(f"{each}: ${each}" for each in taken)
     head = f"{root.lower()} {f'({declared})' if declared else ''}"
     call = f"{field}{f'({passed})' if passed else ''}"
@@ -300,7 +300,7 @@ async def test_id_of_somebody_else_in_a_field_of_ones_own_finds_nothing(
 ) -> None:
     kind, _, field = name.partition(".")
     inner = shapes.inner()[name]
-    declared = ", ".join(f"${each}: {argument.type}" for each, argument in inner.args.items())
+    declared = shapes.declared(inner.args)
     passed = ", ".join(f"{each}: ${each}" for each in inner.args)
     asked = (
         f"query ($of: ID!, {declared}) {{ node(id: $of) {{ ... on {kind} {{ "

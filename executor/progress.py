@@ -6,6 +6,7 @@ Watching never enqueues, spends or changes a job; only previews are made on dema
 import asyncio
 import contextlib
 import dataclasses
+import math
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -158,7 +159,7 @@ class _Feed:
         self._over = False
         self._changed = asyncio.Event()
         self._slot: Slot | None = None
-        self._asked_at = 0.0
+        self._asked_at = -math.inf
         self.task = asyncio.create_task(self._work(), name=f"feed {job_id}")
 
     def reported(self) -> None:
@@ -246,6 +247,6 @@ class _Feed:
         due = time.monotonic() - self._asked_at > PREVIEWS_ASKED_EVERY
         if not (self.preview_watchers and elsewhere and due):
             return
-        self._asked_at = time.monotonic()
-        seconds = PREVIEWS_ASKED_SECONDS
-        await ask_for_previews(self._sources.db, elsewhere, seconds=seconds, sharp=self.sharp_watchers > 0)
+        now, seconds, sharp = time.monotonic(), PREVIEWS_ASKED_SECONDS, self.sharp_watchers > 0
+        if await ask_for_previews(self._sources.db, elsewhere, seconds=seconds, sharp=sharp):
+            self._asked_at = now

@@ -151,14 +151,19 @@ async def _progress(session: AsyncSession, tasks: Sequence[Task]) -> dict[uuid.U
 
 async def ask_for_previews(
     db: Database, tasks: Sequence[Task], *, seconds: float, sharp: bool = False
-) -> None:
-    """Tell the servers that run these tasks that somebody watches, for that long; `sharp` = and wants sharp previews."""
+) -> bool:
+    """Tell the servers that run these tasks that somebody watches, for that long; `sharp` = and wants sharp previews.
+
+    False while some of them have not reported yet: they could not be told, ask again.
+    """
     async with db.begin() as session:
-        await session.execute(
+        told = await session.execute(
             text(
                 "UPDATE task_progress SET watched_until = clock() + make_interval(secs => :seconds), sharp_until = CASE"
                 " WHEN :sharp THEN clock() + make_interval(secs => :seconds) ELSE sharp_until END WHERE task_id IN"
                 " (SELECT task_id FROM task_progress WHERE task_id = ANY(:ids) ORDER BY task_id FOR UPDATE)"
+                " RETURNING task_id"
             ),
             {"seconds": seconds, "sharp": sharp, "ids": [task.id for task in tasks]},
         )
+        return len(told.all()) == len(tasks)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from executor.states import JobState
+from executor.flushing import Flusher
+from executor.states import JobState, ask_for_previews, read_rows
 from generators.events import Phase
 from store.database.sessions import Database
 from store.database.tables import JobStatus, TaskProgress, VariantStatus
@@ -167,6 +168,23 @@ async def test_another_server_sees_steps_and_previews(
     assert any(state.variants[0].preview for state in states)
     assert states[-1].variants[0].variant.status is VariantStatus.DRAFT
     assert (True in sharp) == asked
+
+
+async def test_a_run_that_has_not_reported_cannot_be_asked_for_previews_yet(
+    db: Database, tmp_path: Path
+) -> None:
+    owner = await at.add_user(db)
+    shop = at.build(db, tmp_path)
+    job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[hold_at=2]"))
+    rows = await read_rows(db, job_id)
+    assert rows is not None
+    assert not await ask_for_previews(db, rows.tasks, seconds=10)
+    async with at.started(shop):
+        await at.seen(shop, job_id, lambda state: state.variants[0].step == 1)
+        await Flusher(db, shop.board, 1.0).flush()
+        assert await ask_for_previews(db, rows.tasks, seconds=10)
+        async with db.begin() as session:
+            await cancel_job(session, job_id)
 
 
 async def test_cancel_is_seen_at_once(db: Database, tmp_path: Path) -> None:

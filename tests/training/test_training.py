@@ -24,6 +24,7 @@ from training.starter.unpack import unpack
 from training.starter.vision import train_vision
 from training.starter.wording import listens
 
+pytestmark = pytest.mark.long
 STEPS = 12
 
 

@@ -18,6 +18,7 @@ from tests.generators.diffusion.company import Company, distance
 from tests.generators.diffusion.flow_kit import Kit, built, tolerance, worn_by_stock
 from tests.generators.diffusion.trainings import Files, Heard, face, metadata, run, training
 
+pytestmark = pytest.mark.long
 LEARNING = ["flux", "flux2-klein", "sd3", "qwen-image"]
 
 

@@ -37,7 +37,7 @@ test-web: $(INSTALLED_DEV)  ## Browser, interop and audits (skips with a reason 
 	$(BIN)/python -m pytest -m web
 
 test-long: $(INSTALLED_DEV)  ## 100 kills, trainings, fuzzing
-	$(BIN)/python -m pytest -m long -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile
 
 check: lint types sdl-check test test-web test-long  ## The one gate
 

@@ -3,7 +3,9 @@
 import dataclasses
 import enum
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from generators.catalog import Model, Provider
 
@@ -136,6 +138,19 @@ def own_adapter(folder: Path | None) -> tuple[Extra, Path] | None:
     return (extra, place) if all((place / name).is_file() for name in extra.files()) else None
 
 
+_WRITTEN: Final[Mapping[str, dict[str, Any]]] = {
+    "ip-adapter": {
+        "kind": ExtraKind.IP_ADAPTER,
+        "weights": "ip-adapter.safetensors",
+        "encoder": "image_encoder",
+    },
+    "controlnet": {"kind": ExtraKind.CONTROLNET, "prepare": "tile"},
+    "controlnet-canny": {"kind": ExtraKind.CONTROLNET, "prepare": "canny"},
+    "preview": {"kind": ExtraKind.PREVIEW},
+}
+"""What LOCAL_EXTRAS can name, and what such a folder is."""
+
+
 def configured(text: str) -> Extra:
     """One LOCAL_EXTRAS entry: `ip-adapter:`, `controlnet[-canny]:` or `preview:`, then `<family>=<folder>`.
 
@@ -148,38 +163,12 @@ def configured(text: str) -> Extra:
     kind, colon, family = head.partition(":")
     is_folder = HUB_ID.match(folder) is None or Path(folder).expanduser().is_dir()
     source, _, revision = (str(Path(folder).expanduser()), "", "") if is_folder else folder.partition("@")
-    if found and colon and family and folder and kind == "ip-adapter":
-        return Extra(
-            key=head,
-            kind=ExtraKind.IP_ADAPTER,
-            family=family,
-            source=source,
-            is_folder=is_folder,
-            revision=revision or None,
-            weights="ip-adapter.safetensors",
-            encoder="image_encoder",
+    shape = _WRITTEN.get(kind)
+    if not (found and colon and family and folder) or shape is None:
+        raise ValueError(
+            f"LOCAL_EXTRAS: {text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
+            "or preview:<family>=<folder>."
         )
-    if found and colon and family and folder and kind in ("controlnet", "controlnet-canny"):
-        prepare = "canny" if kind.endswith("canny") else "tile"
-        return Extra(
-            key=head,
-            kind=ExtraKind.CONTROLNET,
-            family=family,
-            source=source,
-            is_folder=is_folder,
-            revision=revision or None,
-            prepare=prepare,
-        )
-    if found and colon and family and folder and kind == "preview":
-        return Extra(
-            key=head,
-            kind=ExtraKind.PREVIEW,
-            family=family,
-            source=source,
-            is_folder=is_folder,
-            revision=revision or None,
-        )
-    raise ValueError(
-        f"LOCAL_EXTRAS: {text!r} is no local extra; write ip-adapter:<family>=<folder>, controlnet[-canny]:<family>=<folder> "
-        "or preview:<family>=<folder>."
+    return Extra(
+        key=head, family=family, source=source, is_folder=is_folder, revision=revision or None, **shape
     )

@@ -106,6 +106,11 @@ def test_the_shipped_folder_unpacks_to_what_is_exported_bit_for_bit_again(
     export(tmp_path, tmp_path / "export", stage="joint")
     for path in checkpoint.rglob("*.safetensors"):
         assert (tmp_path / "export" / path.relative_to(checkpoint)).read_bytes() == path.read_bytes(), path
+    factors = [
+        json.loads((at / "vae" / "config.json").read_text())["scaling_factor"]
+        for at in (checkpoint, tmp_path / "export")
+    ]
+    assert factors[0] == pytest.approx(factors[1], rel=1e-12)
 
 
 def test_unpacking_over_a_training_is_refused_and_leaves_it_alone(folder: Path, checkpoint: Path) -> None:

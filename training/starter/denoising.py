@@ -15,6 +15,7 @@ from training.starter.joint import Together, train_joint
 from training.starter.latents import LatentCache
 from training.starter.parts import (
     denoiser_with,
+    deviation_of,
     load_autoencoder,
     load_denoiser,
     load_text,
@@ -65,7 +66,7 @@ def run_wording(plan: Plan, folder: Path, *, batch: int) -> Run:
 def material_of(folder: Path, batch: int) -> Material:
     """The folder's latents and tokenizer."""
     cache = LatentCache(folder / "latents")
-    return Material(cache, load_tokenizer(folder), batch, cache.deviation(), half=True)
+    return Material(cache, load_tokenizer(folder), batch, deviation_of(folder, cache), half=True)
 
 
 def sampler(folder: Path, plan: Plan, material: Material) -> Callable[[Run], Mapping[str, float]]:

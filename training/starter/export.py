@@ -13,7 +13,14 @@ import torch
 from generators.diffusion.vocabulary import KNOWN_WORDS
 from training.starter.card import model_card
 from training.starter.latents import LatentCache
-from training.starter.parts import load_autoencoder, load_denoiser, load_together, pipeline, scaled
+from training.starter.parts import (
+    deviation_of,
+    load_autoencoder,
+    load_denoiser,
+    load_together,
+    pipeline,
+    scaled,
+)
 from training.starter.reference import adapter_tensors
 from training.starter.tokenizer import known_words
 
@@ -29,7 +36,7 @@ def export(folder: Path, target: Path, *, stage: str, steps: int = 15, guidance:
 
     Raises ValueError when it is larger than 16 MB.
     """
-    deviation = LatentCache(folder / "latents").deviation()
+    deviation = deviation_of(folder, LatentCache(folder / "latents"))
     autoencoder = scaled(load_autoencoder(folder), deviation).to(memory_format=torch.contiguous_format)
     made = pipeline(load_denoiser(folder, stage), autoencoder, folder)
     made.to(dtype=torch.float16)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderTiny, StableDiffusionPipeline
     from transformers import CLIPTextModel, CLIPTokenizer
 
+    from training.starter.latents import LatentCache
+
+DEVIATION = Path("autoencoder") / "deviation.txt"
+
 
 def _state(path: Path) -> dict[str, Any]:
     if not path.exists():
@@ -90,6 +94,12 @@ def load_together(folder: Path, stage: str = "joint") -> Together:
     weights = _state(folder / stage / "state.pt")["average"]
     model.load_state_dict({name: value for name, value in weights.items() if not name.startswith("reading.")})
     return model.eval()
+
+
+def deviation_of(folder: Path, cache: LatentCache) -> float:
+    """By what latents are divided: as an unpacked checkpoint has it, else as the cached ones deviate."""
+    kept = folder / DEVIATION
+    return float(kept.read_text()) if kept.exists() else cache.deviation()
 
 
 def scaled(model: AutoencoderTiny, deviation: float) -> AutoencoderTiny:

@@ -5,6 +5,7 @@ Knows both layouts. The shipped weights have 16 bits: what a stage leaves alone 
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from training.starter.joint import Together
-from training.starter.parts import empty_together
+from training.starter.parts import DEVIATION, empty_together
 from training.starter.reference import load_adapter_tensors
 
 
@@ -28,6 +29,8 @@ def unpack(checkpoint: Path, folder: Path) -> None:
         raise FileExistsError(f"{joint} exists: choose an empty folder")
     shutil.copytree(checkpoint / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     _write(folder / "autoencoder" / "state.pt", _weights(checkpoint / "vae"))
+    factor = json.loads((checkpoint / "vae" / "config.json").read_text())["scaling_factor"]
+    (folder / DEVIATION).write_text(repr(1.0 / factor))
     model = shipped_together(checkpoint, folder)
     _write(joint, model.state_dict())
 

@@ -27,6 +27,7 @@ from tests.peers.serving import Served, serving
 
 pytestmark = pytest.mark.asyncio
 ESTIMATE = Decimal("0.003")
+STARTED = "2026-11-20T05:00:00Z"
 
 
 @dataclasses.dataclass
@@ -125,7 +126,7 @@ async def test_bill_of_a_canceled_job_becomes_what_the_provider_billed(
     await scene.canceled()
     assert await scene.spent() == (ESTIMATE, ESTIMATE)  # nobody knows yet, so it counts as its estimate
     row = scene.peer.predictions["p0000"]
-    row["status"], row["started_at"] = status, row["started_at"] if started else None
+    row["status"], row["started_at"] = status, STARTED if started else None  # polled yet or not when canceled
     await scene.later()
     sent = scene.served.faults.count("POST", "/flux-schnell/predictions")
 
@@ -167,7 +168,7 @@ async def test_lost_call_is_known_once_a_webhook_tells_of_it(scene: Scene) -> No
         await at.ended(scene.shop, job_id)
     call = await scene.call()
     assert (call.state, call.provider_id) == (CallState.UNKNOWN, None)
-    scene.peer.predictions["p0000"] |= {"status": "succeeded", "started_at": "2026-11-20T05:00:00Z"}
+    scene.peer.predictions["p0000"] |= {"status": "succeeded", "started_at": STARTED}
     await scene.later()
     assert await scene.reconciling.reconcile() == 0  # nobody knows its id
 

@@ -113,7 +113,10 @@ class TrainingImage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """One LoRA: 3..50 pictures of one subject. `alpha` always equals `rank`, so adapters can be swapped hot."""
+    """One LoRA: 3..50 pictures of one subject. `alpha` always equals `rank`, so adapters can be swapped hot.
+
+    `resolution`: pixels of a side of the squares that are learned; None = the model's own.
+    """
 
     model: str
     images: tuple[TrainingImage, ...]
@@ -122,6 +125,7 @@ class TrainingSpec:
     rank: int = 16
     steps: int = 500
     learning_rate: float = 1e-4
+    resolution: int | None = None
     prior_preservation: bool = False
     seed: int = 0
     owner_id: str = ""

@@ -45,6 +45,12 @@ class TrainAdapterInput:
     learning_rate: float | None = given(
         "Above 0, at most 0.1; the model's usual one when absent.", default=None
     )
+    resolution: int | None = given(
+        "Pixels of a side of the squares to which the pictures are cropped, 64 to the model's `maxSide`; the model's "
+        "native side when absent. A smaller one takes less memory and time, and learns fewer details. Local "
+        "checkpoints only.",
+        default=None,
+    )
     prior_preservation: bool = given(
         "Learn pictures of the class beside, so that the model does not forget what others look like. Local "
         "checkpoints only.",

@@ -13,6 +13,7 @@ from generators.spec import TrainingImage, TrainingSpec
 from resolvers import audit, idempotency, lessons
 from resolvers.adapter_inputs import TrainAdapterInput
 from resolvers.checks import within
+from resolvers.choosing import SMALLEST_SIDE
 from resolvers.context import Context, Info
 from resolvers.idempotency import Asked
 from resolvers.ids import SubjectId
@@ -119,10 +120,9 @@ def _spec(
     recipe = model.recipe or USUAL
     steps, rank = asked.steps or recipe.steps, asked.rank or recipe.rank
     rate = recipe.learning_rate if asked.learning_rate is None else asked.learning_rate
-    _check_numbers(asked)
-    if asked.prior_preservation and model.provider is not Provider.LOCAL:
-        words = f"{model.name} has no prior preservation."
-        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("priorPreservation",))
+    _check_numbers(asked, model)
+    if model.provider is not Provider.LOCAL:
+        _check_offered(asked, model)
     trigger, kind = _trigger(subject, asked.trigger), _class(subject, asked.class_prompt)
     return TrainingSpec(
         model=model.key,
@@ -132,6 +132,7 @@ def _spec(
         rank=rank,
         steps=steps,
         learning_rate=rate,
+        resolution=asked.resolution,
         prior_preservation=asked.prior_preservation,
         seed=secrets.randbelow(2**31) if asked.seed is None else asked.seed,
         owner_id=str(subject.owner_id),
@@ -139,11 +140,23 @@ def _spec(
     )
 
 
-def _check_numbers(asked: TrainAdapterInput) -> None:
+def _check_offered(asked: TrainAdapterInput, model: Model) -> None:
+    """What a provider's trainer leaves to nobody."""
+    if asked.prior_preservation:
+        words = f"{model.name} has no prior preservation."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("priorPreservation",))
+    if asked.resolution is not None:
+        words = f"{model.name} chooses the resolution itself."
+        raise Refused(UserErrorCode.NOT_SUPPORTED, words, ("resolution",))
+
+
+def _check_numbers(asked: TrainAdapterInput, model: Model) -> None:
     if asked.steps is not None:
         within("steps", asked.steps, 1, MOST_STEPS)
     if asked.rank is not None:
         within("rank", asked.rank, 1, MOST_RANK)
+    if asked.resolution is not None:
+        within("resolution", asked.resolution, min(SMALLEST_SIDE, model.max_side), model.max_side)
     if asked.seed is not None:
         within("seed", asked.seed, 0, LARGEST_SEED)
     if asked.learning_rate is not None and not 0 < asked.learning_rate <= HIGHEST_RATE:

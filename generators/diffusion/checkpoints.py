@@ -15,6 +15,7 @@ from generators.diffusion.catalog_entries import BUILTIN, Checkpoint
 from generators.diffusion.extras import BUILTIN_EXTRAS, HUB_ID, Extra, ExtraKind, configured, own_adapter
 from generators.diffusion.families.cards import BY_PIPELINE, FamilyCard
 from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.sizes import LEAST_SIDE
 
 INDEX = "model_index.json"
 CARD = "likeness.json"
@@ -308,6 +309,7 @@ def _own_words(entry: Checkpoint, own: Json) -> Checkpoint:
 
 
 def _native(folder: Path, card: FamilyCard) -> Size:
+    """As its denoiser tells in latents; else, as most transformers are of no size, the side its VAE was made for."""
     side = card.native_side
     try:
         sample = read_json(folder / card.denoiser / "config.json").get("sample_size")
@@ -315,8 +317,11 @@ def _native(folder: Path, card: FamilyCard) -> Size:
     except (OSError, ValueError):
         return Size(width=side, height=side)
     blocks = vae.get("block_out_channels") or vae.get("decoder_block_out_channels") or [0] * 4
+    told = vae.get("sample_size")
     if isinstance(sample, int):
         side = sample * 2 ** (len(blocks) - 1)
+    elif isinstance(told, int) and told >= LEAST_SIDE:  # less is the class's own default, which says nothing
+        side = told
     return Size(width=side, height=side)
 
 

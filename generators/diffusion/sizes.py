@@ -29,6 +29,12 @@ def reduced(model: Model, width: int, height: int) -> tuple[Size, dict[str, Any]
     return size, {"sizeAsked": [asked.width, asked.height]}
 
 
+def square(model: Model, side: int | None) -> int:
+    """The side of the squares to learn: as asked, else the shorter of the native ones, on the model's multiple."""
+    native = model.native_size
+    return _rounded(min(side or min(native.width, native.height), model.max_side), model.size_multiple)
+
+
 def _rounded(side: float, multiple: int) -> int:
     least = math.ceil(LEAST_SIDE / multiple) * multiple
     return max(least, round(side / multiple) * multiple)

@@ -20,6 +20,7 @@ from generators.diffusion.checkpoints import STARTER_KEY
 from generators.diffusion.encoders import LocalEncoders
 from generators.diffusion.serving import Serving
 from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.sizes import square
 from generators.diffusion.trainer.folders import own_folder, sweep
 from generators.diffusion.trainer.need import too_little
 from generators.diffusion.trainer.orders import TEMPLATE, Lesson, Order, called
@@ -133,7 +134,7 @@ class Trainings:
             trigger=spec.trigger,
             class_prompt=spec.class_prompt,
             base_model=spec.model,
-            side=min(entry.native.width, entry.native.height),
+            side=square(entry.model(), spec.resolution),
             rank=spec.rank,
             steps=spec.steps,
             learning_rate=spec.learning_rate,
@@ -224,17 +225,18 @@ async def _understood(told: dict[str, Any], order: Order, spec: TrainingSpec, li
                 data=await _taken(order, told["file"]),
                 rank=spec.rank,
                 model=spec.model,
-                parameters=_parameters(spec, told),
+                parameters=_parameters(spec, order, told),
             )
         case other:
             raise ValueError(f"The trainer said {other!r}.")
     return None
 
 
-def _parameters(spec: TrainingSpec, told: dict[str, Any]) -> dict[str, Any]:
+def _parameters(spec: TrainingSpec, order: Order, told: dict[str, Any]) -> dict[str, Any]:
     asked = {
         "steps": spec.steps,
         "learningRate": spec.learning_rate,
+        "resolution": order.side,
         "priorPreservation": spec.prior_preservation,
         "classPrompt": spec.class_prompt,
         "seed": spec.seed,

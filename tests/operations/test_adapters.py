@@ -169,7 +169,7 @@ async def test_training_is_a_job_with_the_models_recipe(desk: Api) -> None:
     assert await steps.actions(desk) == ["adapter.trained"]
 
 
-async def test_captions_begin_with_the_subjects_name(desk: Api) -> None:
+async def test_captions_begin_with_the_subjects_name_and_what_is_asked_is_kept(desk: Api) -> None:
     subject = await steps.persona(desk)
     pictures = await uploads(desk, 3)
 
@@ -180,9 +180,11 @@ async def test_captions_begin_with_the_subjects_name(desk: Api) -> None:
         captions=["smiling", "", "portrait of zwx by the sea"],
         trigger="zwx",
         classPrompt="woman",
+        resolution=512,
     )
 
     spec = (await spec_of(desk, payload["job"]["id"])).spec
+    assert spec["resolution"] == 512
     assert [image["caption"] for image in spec["images"]] == [
         "zwx woman, smiling",
         None,
@@ -281,6 +283,8 @@ async def test_same_key_trains_once(desk: Api) -> None:
         ({"rank": 129}, "INVALID_INPUT", ["rank"]),
         ({"learningRate": 0.0}, "INVALID_INPUT", ["learningRate"]),
         ({"learningRate": 0.2}, "INVALID_INPUT", ["learningRate"]),
+        ({"resolution": 63}, "INVALID_INPUT", ["resolution"]),
+        ({"resolution": 2049}, "INVALID_INPUT", ["resolution"]),
         ({"seed": -1}, "INVALID_INPUT", ["seed"]),
         ({"trigger": "two words"}, "INVALID_INPUT", ["trigger"]),
         ({"trigger": "x" * 65}, "TOO_LONG", ["trigger"]),
@@ -288,6 +292,7 @@ async def test_same_key_trains_once(desk: Api) -> None:
         ({"model": "nobody"}, "UNKNOWN_MODEL", ["model"]),
         ({"model": "gpt-image"}, "NOT_SUPPORTED", ["model"]),
         ({"model": "elsewhere", "priorPreservation": True}, "NOT_SUPPORTED", ["priorPreservation"]),
+        ({"model": "elsewhere", "resolution": 512}, "NOT_SUPPORTED", ["resolution"]),
     ],
 )
 async def test_what_cannot_be_trained_is_refused_and_enqueues_nothing(

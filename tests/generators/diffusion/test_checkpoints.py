@@ -33,6 +33,25 @@ def test_a_folder_is_described_by_its_own_files(tmp_path: Path, copy: Path) -> N
     assert shelf.availability("mine").available
 
 
+@pytest.mark.parametrize(("told", "side"), [(64, 64), (32, 1024), (None, 1024)])
+def test_transformer_of_no_size_is_as_large_as_its_vae_says(
+    tmp_path: Path, told: int | None, side: int
+) -> None:
+    (tmp_path / "flux" / "transformer").mkdir(parents=True)
+    (tmp_path / "flux" / "vae").mkdir()
+    (tmp_path / "flux" / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    (tmp_path / "flux" / "transformer" / "config.json").write_text("{}")
+    (tmp_path / "flux" / "vae" / "config.json").write_text(json.dumps({"sample_size": told}))
+
+    entry = Shelf(tiny.settings(tmp_path, tmp_path / "flux")).get("flux")
+
+    assert entry is not None
+    assert entry.native == Size(width=side, height=side)
+    recipe = entry.model().recipe
+    assert recipe is not None
+    assert recipe.steps == (200 if side == 64 else 500)
+
+
 def test_a_folder_may_have_a_key_of_its_own(tmp_path: Path, copy: Path) -> None:
     settings = tiny.settings(tmp_path, local_checkpoints=(f"house-style={copy}",))
     assert [entry.key for entry in Shelf(settings).checkpoints()] == ["house-style"]

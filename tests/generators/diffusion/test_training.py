@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.trainer.orders import Order
@@ -96,16 +98,19 @@ async def test_training_ends_with_an_adapter_that_tells_alpha_rank_and_name(
     assert trainers(tmp_path) == []
 
 
-async def test_one_picture_is_enough_to_learn_from(
+async def test_one_picture_is_enough_and_is_learned_in_the_resolution_asked_for(
     generator: DiffusionGenerator, files: Files, spec: TrainingSpec
 ) -> None:
-    one = training(files, spec.model, images=spec.images[:1], steps=4)
+    one = training(files, spec.model, images=spec.images[:1], steps=4, resolution=100)
 
-    events = await run(generator, one)
+    *events, made = await run(generator, one)
 
-    made = events[-1]
     assert isinstance(made, AdapterMade)
     assert made.parameters["scores"] is not None
+    assert made.parameters["resolution"] == 96  # its multiple of 8
+    sample = next(event for event in events if isinstance(event, SampleMade))
+    with Image.open(io.BytesIO(sample.data)) as picture:
+        assert picture.size == (96, 96)
 
 
 async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(

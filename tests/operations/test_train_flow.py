@@ -37,7 +37,7 @@ ASKED: dict[str, Any] = {
 }
 
 
-@pytest_asyncio.fixture(params=["flux", "sd3"])
+@pytest_asyncio.fixture(params=["flux", "sd3", "z-image"])
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Kit:
     return await asyncio.to_thread(built, request.param, tmp_path)
 

@@ -9,6 +9,7 @@ from a slot that another file was swapped into.
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ NAMING = re.compile(
     r"\.(?:(?P<projection>to_[qkv]|to_out)_lora|lora_linear_layer|lora)?[._]?(?:lora_)?"
     r"(?P<side>down|up|A|B)\.weight$"
 )
+NONE_JOINED: Mapping[str, Sequence[int]] = {}
 SIDES = {"down": "down", "A": "down", "up": "up", "B": "up"}
 
 
@@ -183,9 +185,15 @@ def _placed(
 
 @contextlib.contextmanager
 def worn(
-    network: torch.nn.Module, name: str, wearers: Sequence[tuple[int, Sequence[Worn]]]
+    network: torch.nn.Module,
+    name: str,
+    wearers: Sequence[tuple[int, Sequence[Worn]]],
+    joined: Mapping[str, Sequence[int]] = NONE_JOINED,
 ) -> Iterator[None]:
-    """While open, forwards of `network` add each wearer's adapters to its rows; `wearers`: (rows, adapters)."""
+    """While open, forwards of `network` add each wearer's adapters to its rows; `wearers`: (rows, adapters).
+
+    `joined`: layers that are given all rows as one, token after token -> how many tokens each row has there.
+    """
     plan: dict[str, list[tuple[Layer, float, list[int]]]] = {}
     first = 0
     for rows, adapters in wearers:
@@ -195,7 +203,7 @@ def worn(
             for layer, update in adapter.lora.networks.get(name, {}).items():
                 _join(plan.setdefault(layer, []), update, adapter.weight, own)
     handles = [
-        network.get_submodule(layer).register_forward_hook(_Hook(updates, first))
+        network.get_submodule(layer).register_forward_hook(_Hook(updates, joined.get(layer) or [1] * first))
         for layer, updates in plan.items()
     ]
     try:
@@ -217,21 +225,22 @@ def _join(
 
 
 class _Hook:
-    """Adds the updates of one layer to its output."""
+    """Adds the updates of one layer to its output, in which each row has as many places as `lengths` tells."""
 
-    def __init__(self, updates: list[tuple[Layer, float, list[int]]], count: int) -> None:
+    def __init__(self, updates: list[tuple[Layer, float, list[int]]], lengths: Sequence[int]) -> None:
         self._updates = updates
-        self._count = count
+        ends = list(itertools.accumulate(lengths))
+        self._places = [range(end - length, end) for end, length in zip(ends, lengths, strict=True)]
 
     def __call__(
         self, module: torch.nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> torch.Tensor:
         x = args[0]
         for layer, weight, rows in self._updates:
-            if len(rows) == self._count:
+            if len(rows) == len(self._places):
                 output = output + _product(module, layer, x) * (layer.scale * weight)
                 continue
-            index = torch.tensor(rows, device=x.device)
+            index = torch.tensor([place for row in rows for place in self._places[row]], device=x.device)
             update = _product(module, layer, x[index]) * (layer.scale * weight)
             output = output.index_add(0, index, update)
         return output

@@ -20,7 +20,8 @@ class FamilyCard:
 
     `pipelines` are the `_class_name`s of model_index.json that it runs. `denoiser` is the folder of the network
     whose config tells the native size. `rank` orders checkpoints that do not say better; `max_prompt` in
-    characters is generous: what a text encoder cuts off is reported, not refused.
+    characters is generous: what a text encoder cuts off is reported, not refused. At `no_guidance` a request is one row
+    and nothing is added to what its prompt predicts.
     """
 
     name: str
@@ -31,6 +32,7 @@ class FamilyCard:
     rank: int
     default_steps: int
     default_guidance: float
+    no_guidance: float = 1.0
     size_multiple: int = 8
     native_side: int = 1024
     max_side: int = 2048
@@ -111,11 +113,12 @@ CARDS = (
         name="z-image",
         module="generators.diffusion.families.z_image",
         pipelines=("ZImagePipeline", "ZImageImg2ImgPipeline"),
-        capabilities=GUIDED | REFINES,
+        capabilities=GUIDED | REFINES | {Capability.LORA, Capability.TRAINING},
         denoiser="transformer",
         rank=75,
         default_steps=50,
         default_guidance=4.0,
+        no_guidance=0.0,
         size_multiple=16,
     ),
     FamilyCard(

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from diffusers.models.transformers.transformer_z_image import SEQ_MULTI_OF
 from PIL import Image
 
 from generators.diffusion.adapters.attached import Attached
+from generators.diffusion.adapters.lora import worn
 from generators.diffusion.asks import Ask
 from generators.diffusion.families import flow
 from generators.diffusion.families.family import State
 from generators.diffusion.families.text import truncated_in_chat
 
 TOKENS = 512
+PATCH = 2
 
 
 class ZImage:
@@ -51,12 +54,13 @@ class ZImage:
     def denoise(self, pipeline: Any, states: Sequence[State]) -> list[torch.Tensor]:
         """See `Family`; rows of any size, aspect and prompt length."""
         dtype = pipeline.transformer.dtype
-        out = pipeline.transformer(
-            [state.latents.to(dtype)[0].unsqueeze(1) for state in states for _ in range(state.rows)],
-            (1000 - flow.times(states, torch.float32)) / 1000,
-            [prompt for state in states for prompt in state.inputs["prompt"]],
-            return_dict=False,
-        )[0]
+        pictures = [state.latents.to(dtype)[0].unsqueeze(1) for state in states for _ in range(state.rows)]
+        prompts = [prompt for state in states for prompt in state.inputs["prompt"]]
+        loras = [(state.rows, state.attached.loras) for state in states]
+        with worn(pipeline.transformer, "transformer", loras, _joined(pictures, prompts)):
+            out = pipeline.transformer(
+                pictures, (1000 - flow.times(states, torch.float32)) / 1000, prompts, return_dict=False
+            )[0]
         predictions, row = [], 0
         for state in states:
             own = [one.float().squeeze(1)[None] for one in out[row : row + state.rows]]
@@ -77,6 +81,20 @@ class ZImage:
     def look(self, pipeline: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Family`."""
         return flow.look(pipeline)
+
+
+def _joined(pictures: Sequence[torch.Tensor], prompts: Sequence[torch.Tensor]) -> dict[str, list[int]]:
+    """The two layers that embed all rows as one, and how many tokens each row has there."""
+    squares = [picture.shape[-2] // PATCH * (picture.shape[-1] // PATCH) for picture in pictures]
+    return {
+        f"all_x_embedder.{PATCH}-1": [_padded(count) for count in squares],
+        "cap_embedder.1": [_padded(len(prompt)) for prompt in prompts],
+    }
+
+
+def _padded(tokens: int) -> int:
+    padded: int = tokens + -tokens % SEQ_MULTI_OF
+    return padded
 
 
 FAMILY = ZImage()

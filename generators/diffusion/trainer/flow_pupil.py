@@ -30,13 +30,24 @@ class FlowPupil:
     name: str = "transformer"
     targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out",
                "to_qkv_mlp_proj")  # fmt: skip
-    more_targets: tuple[str, ...] = ("net.0.proj", "net.2", "proj_mlp", "linear_in", "linear_out")
+    more_targets: tuple[str, ...] = (
+        "net.0.proj",
+        "net.2",
+        "proj_mlp",
+        "linear_in",
+        "linear_out",
+        "w1",
+        "w2",
+        "w3",
+    )
 
     def __init__(self, pipeline: Any, order: Order, *, autocast: bool) -> None:
         self._pipeline = pipeline
         self._order = order
         self._autocast = autocast
-        self._family = BY_NAME[order.family].load()
+        card = BY_NAME[order.family]
+        self._family = card.load()
+        self._unguided = card.no_guidance
         self.network = pipeline.transformer
         self._sigmas = self._schedule()
 
@@ -86,7 +97,11 @@ class FlowPupil:
     def _ask(self, prompt: str, **more: Any) -> Ask:
         """One row: guidance is for sampling. A network that is told its guidance learns at 1."""
         order = self._order
-        plain: dict[str, Any] = {"seed": order.seed % 2**63, "guidance": 1.0, "steps": order.sample_steps}
+        plain: dict[str, Any] = {
+            "seed": order.seed % 2**63,
+            "guidance": self._unguided,
+            "steps": order.sample_steps,
+        }
         return Ask(
             checkpoint=order.base_model, prompt=prompt, width=order.side, height=order.side, **(plain | more)
         )

@@ -23,7 +23,7 @@ from generators.diffusion.trainer.orders import TEMPLATE, Order
 
 NAME = "likeness"
 UNETS = ("sd", "sdxl")
-FLOWS = ("sd3", "flux", "flux2-klein", "qwen-image")
+FLOWS = ("sd3", "flux", "flux2-klein", "qwen-image", "z-image")
 SMALL_NETWORK = 100_000_000  # parameters; below it attention alone holds no identity, so more layers learn
 BATCH = 4
 SMALL_SIDE = 512  # above it a batch is learned row by row, for its memory

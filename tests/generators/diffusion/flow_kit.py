@@ -109,18 +109,45 @@ def tolerance(kit: Kit) -> float:
     return 2 * TOLERANCE if kit.family == "flux2-klein" else TOLERANCE
 
 
+WORN = (
+    ".to_q",
+    ".to_v",
+    ".add_k_proj",
+    ".to_qkv_mlp_proj",
+    ".w2",
+    "cap_embedder.1",
+    "all_x_embedder.2-1",
+    "t_embedder.mlp.0",
+)
+
+
 def adapter_over(transformer: Any, seed: int, rank: int) -> bytes:
-    """A LoRA with random weights over the attention, far from nothing."""
+    """A LoRA with random weights over the attention and what else is worn, far from nothing."""
     import torch
     from safetensors.torch import save
 
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
     for name, module in transformer.named_modules():
-        if name.endswith((".to_q", ".to_v", ".add_k_proj", ".to_qkv_mlp_proj")):
+        if name.endswith(WORN):
             out, into = module.weight.shape
             tensors[f"transformer.{name}.lora_A.weight"] = torch.randn(rank, into, generator=generator) * 0.3
             tensors[f"transformer.{name}.lora_B.weight"] = torch.randn(out, rank, generator=generator) * 0.3
+    return save(tensors)
+
+
+def in_kohyas_naming(adapter: bytes) -> bytes:
+    """The same layers as Z-Image's community trainers name them, with half the rank as alpha."""
+    import torch
+    from safetensors.torch import load, save
+
+    sides, tensors = {"lora_A": "lora_down", "lora_B": "lora_up"}, {}
+    for name, tensor in load(adapter).items():
+        layer, _, side = name.removeprefix("transformer.").removesuffix(".weight").rpartition(".")
+        own = f"lora_unet_{layer.replace('.', '_')}"
+        tensors[f"{own}.{sides[side]}.weight"] = tensor
+        if side == "lora_A":
+            tensors[f"{own}.alpha"] = torch.tensor(tensor.shape[0] / 2)
     return save(tensors)
 
 

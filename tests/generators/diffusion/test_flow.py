@@ -15,6 +15,7 @@ from tests.generators.diffusion.flow_kit import (
     Kit,
     adapter_over,
     built,
+    in_kohyas_naming,
     tolerance,
     worn_by_stock,
 )
@@ -104,6 +105,39 @@ def test_z_image_shares_a_forward_between_sizes(tmp_path: Path, kit: Kit) -> Non
         assert distance(run, kit.stock(request)) < TOLERANCE
 
 
+@pytest.mark.parametrize("kit", ["z-image"], indirect=True)
+def test_z_image_rows_of_other_sizes_and_prompts_wear_their_own_loras(tmp_path: Path, kit: Kit) -> None:
+    one, two = (
+        Piece(sha256=str(seed), data=adapter_over(kit.pipeline.transformer, seed, 4), weight=0.6)
+        for seed in (1, 2)
+    )
+    asks = [
+        kit.ask(0, loras=(one,), prompt="the woman " * 9),
+        kit.ask(1, width=96, height=48),
+        kit.ask(2, loras=(two,), width=32, height=128),
+        kit.ask(3, loras=(one,), guidance=0.0),
+    ]
+
+    runs = Company(tmp_path, kit.folder).staggered(*asks)
+
+    assert len({run.state.share for run in runs if run.state}) == 1
+    assert distance(runs[1], kit.stock(asks[1])) < TOLERANCE
+    for run, request in zip(runs, asks, strict=True):
+        if request.loras:
+            assert distance(run, worn_by_stock(kit, request)) < TOLERANCE
+
+
+@pytest.mark.parametrize("kit", ["z-image"], indirect=True)
+def test_z_image_wears_files_in_kohyas_naming(tmp_path: Path, kit: Kit) -> None:
+    piece = Piece(sha256="kohya", data=in_kohyas_naming(adapter_over(kit.pipeline.transformer, 1, 4)))
+    request = kit.ask(0, loras=(piece,))
+
+    run, _ = Company(tmp_path, kit.folder).staggered(request, kit.ask(1))
+
+    assert distance(run, worn_by_stock(kit, request)) < TOLERANCE
+    assert distance(run, kit.stock(request)) > 1e-4
+
+
 @pytest.mark.parametrize("kit", ["flux2-klein"], indirect=True)
 def test_flux2_reads_references(tmp_path: Path, kit: Kit) -> None:
     pieces = [Piece(sha256=f"{turn}", data=worn.picture(turn)) for turn in range(3)]
@@ -119,7 +153,7 @@ def test_flux2_reads_references(tmp_path: Path, kit: Kit) -> None:
         assert distance(run, kit.stock(request)) < tolerance(kit)
 
 
-WEARING = ["flux", "qwen-image", "sd3", "flux2-klein"]
+WEARING = ["flux", "qwen-image", "sd3", "flux2-klein", "z-image"]
 
 
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")  # two at once are meant

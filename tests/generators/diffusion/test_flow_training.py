@@ -19,7 +19,7 @@ from tests.generators.diffusion.flow_kit import Kit, built, tolerance, worn_by_s
 from tests.generators.diffusion.trainings import Files, Heard, face, metadata, run, training
 
 pytestmark = pytest.mark.long
-LEARNING = ["flux", "flux2-klein", "sd3", "qwen-image"]
+LEARNING = ["flux", "flux2-klein", "sd3", "qwen-image", "z-image"]
 
 
 @pytest.fixture
@@ -29,9 +29,8 @@ def files() -> Files:
 
 @pytest_asyncio.fixture
 async def generator(tmp_path: Path, files: Files) -> AsyncIterator[DiffusionGenerator]:
-    """Over a Z-Image."""
-    folder = tmp_path / "tiny-z-image"
-    tiny_flow.z_image().save_pretrained(folder)
+    """Over a Qwen-Image-Edit."""
+    folder = tiny_flow.saved(tiny_flow.qwen_edit(), tmp_path / "tiny-edit")
     made = DiffusionGenerator(tiny.settings(tmp_path, folder), files.open)
     yield made
     await made.close()
@@ -106,13 +105,13 @@ async def test_family_that_cannot_learn_is_refused_before_any_step(
 ) -> None:
     live = Heard()
 
-    [event] = await run(generator, training(files, "tiny-z-image"), live=live)
+    [event] = await run(generator, training(files, "tiny-edit"), live=live)
 
     assert isinstance(event, Failed)
     assert event.kind is FailureKind.BAD_REQUEST
     assert event.words == (
-        "Adapters cannot be trained for z-image checkpoints, only for those of sd, sdxl, sd3, flux, flux2-klein, "
-        "qwen-image."
+        "Adapters cannot be trained for qwen-image-edit checkpoints, only for those of sd, sdxl, sd3, flux, flux2-klein, "
+        "qwen-image, z-image."
     )
     assert live.losses == []
 

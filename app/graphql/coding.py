@@ -1,5 +1,6 @@
 """JSON in and out: orjson, with every way of being malformed told as one ValueError."""
 
+import functools
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,24 @@ from app.graphql.refusals import ErrorCode, refuse
 MAX_NESTING = 64  # braces and brackets inside each other in what clients send
 
 
+class Once(dict[str, Any]):
+    """An object that is encoded once, however many it is sent to; not to be changed after that."""
+
+    @functools.cached_property
+    def encoded(self) -> bytes:
+        """UTF-8 JSON."""
+        return encode(dict(self))
+
+    @property
+    def within(self) -> orjson.Fragment:
+        """What stands for it inside of another value that is encoded."""
+        return orjson.Fragment(self.encoded)
+
+
 def encode(value: object) -> bytes:
     """UTF-8 JSON; decimals as strings, integers of any size as numbers."""
+    if isinstance(value, Once):
+        return value.encoded
     try:
         return orjson.dumps(value, default=_plain)
     except TypeError:

@@ -16,14 +16,15 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext, ExecutionResult
 from typing_extensions import override
 
+from app.graphql.coding import Once
 from app.graphql.documents import Documents, Operation
 from app.graphql.masking import Masking
 from app.graphql.params import Params
 from app.graphql.refusals import ErrorCode, RequestError, refuse
-from app.graphql.sharing import SharingExecution
+from app.graphql.watching import Result, Watching
 from app.graphql.wiring import Observer, Viewer, Wiring
 
-Response = dict[str, Any]
+Response = Once
 
 
 class PreparedText(str):
@@ -54,12 +55,11 @@ class UsePreparedDocument(SchemaExtension):
 
 
 class _PreparedSchema(strawberry.Schema):
-    """A copy of a schema that takes prepared text, answers equal watchers together and leaves logging to us."""
+    """A copy of a schema that takes prepared text and leaves logging to us."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self.__dict__.update(schema.__dict__)
         self.extensions = (UsePreparedDocument, *schema.extensions)
-        self.execution_context_class = SharingExecution
 
     @override
     def process_errors(
@@ -74,6 +74,7 @@ class Served:
     def __init__(self, wiring: Wiring) -> None:
         self._schema = _PreparedSchema(wiring.schema)
         self._masking = Masking(wiring.public_errors)
+        self._watching = Watching(wiring.schema, self._response)
         self._observer: Observer = wiring.observer
         self._query_seconds = wiring.settings.graphql_timeout_seconds
         self._mutations: set[asyncio.Task[Response]] = set()
@@ -122,14 +123,13 @@ class Served:
             try:
                 yield await self.execute(operation, context)
             except RequestError as refused:
-                yield refused.body
+                yield Response(refused.body)
             return
         self._observer.subscription_opened(transport)
         try:
-            source = await self._schema.stream(**_call(operation, context))
-            async with aclosing(source):
-                async for result in source:
-                    yield self._response(result)
+            async with aclosing(self._watching.responses(operation, context)) as responses:
+                async for response in responses:
+                    yield response
         finally:
             self._observer.subscription_closed(transport)
 
@@ -141,11 +141,11 @@ class Served:
             outcome = "errors" if result.errors else "ok"
         finally:
             self._observer.operation_ended(operation.kind.value, outcome, time.perf_counter() - began)
+        assert isinstance(result, ExecutionResult)
         return self._response(result)
 
-    def _response(self, result: Any) -> Response:
-        assert isinstance(result, ExecutionResult)
-        response: Response = {"data": result.data}
+    def _response(self, result: Result) -> Response:
+        response = Response(data=result.data)
         if result.errors:
             response["errors"] = [self._masking.present(error) for error in result.errors]
         if result.extensions:

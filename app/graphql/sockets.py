@@ -226,7 +226,8 @@ class Handler(BaseGraphQLTransportWSHandler[Any, None]):
             context = self.wiring.context(viewer, request_id)
             async with aclosing(self.served.stream(prepared, context, "websocket")) as responses:
                 async for response in responses:
-                    await self.socket.send_json({"id": operation.id, "type": "next", "payload": response})
+                    told = {"id": operation.id, "type": "next", "payload": response.within}
+                    await self.socket.send_json(told)
             await self._finish(operation, {"type": "complete"})
         except RequestError as refused:
             await self._finish(operation, {"type": "error", "payload": refused.errors})

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import strawberry
+from strawberry.extensions import SchemaExtension
 
+from app.graphql.coding import encode
 from app.graphql.params import Params
 from app.graphql.served import Response, Served
 from app.graphql.wiring import Wiring
@@ -97,7 +99,7 @@ def _context(viewer: object, request_id: str) -> ToyContext:
 
 
 def told(number: int) -> list[Response]:
-    return [{"data": {"watch": {"sum": number}}}]
+    return [Response(data={"watch": {"sum": number}})]
 
 
 async def test_ten_watchers_of_one_event_are_one_execution(bench: Bench) -> None:
@@ -105,6 +107,15 @@ async def test_ten_watchers_of_one_event_are_one_execution(bench: Bench) -> None
     assert bench.event.asked == [0]
     assert await bench.ask() == told(40)  # one that comes later too
     assert bench.event.asked == [0]
+
+
+async def test_ten_watchers_of_one_event_are_sent_one_text(bench: Bench) -> None:
+    ((first,), *others) = await bench.asked(*(bench.ask() for _ in range(10)))
+    assert all(other is first for ((other),) in others)
+    assert first.encoded is first.encoded
+    assert (
+        encode({"id": "1", "payload": first.within}) == b'{"id":"1","payload":{"data":{"watch":{"sum":40}}}}'
+    )
 
 
 async def test_another_viewer_is_executed_for_itself(bench: Bench) -> None:
@@ -133,6 +144,12 @@ async def test_watcher_that_leaves_takes_nobody_elses_answer_away(bench: Bench) 
     assert await bench.asked(second) == [told(40)]
     assert first.cancelled()
     assert bench.event.asked == [0]
+
+
+async def test_schema_whose_extensions_would_not_be_heard_is_refused() -> None:
+    schema = strawberry.Schema(Query, extensions=[SchemaExtension])
+    with pytest.raises(ValueError, match="not run for subscriptions"):
+        Served(Wiring(schema=schema, admit=_nobody, context=_context))
 
 
 async def test_bug_is_masked_for_each_watcher(bench: Bench) -> None:

@@ -11,7 +11,9 @@ from app.settings import Settings
 from store.database import migrate
 from store.database.embedded import Embedded, running_url
 from store.database.sessions import Database, PoolOptions
+from store.events import Change
 from store.settings import StoreSettings
+from store.wire import tell
 
 
 class DatabaseUnreachable(RuntimeError):  # noqa: N818 -- reads as the sentence that it carries
@@ -52,6 +54,26 @@ async def open_database(
         stack.push_async_callback(database.close)
         await _make_ready(database)
         yield OpenDatabase(database=database, exclusive=exclusive)
+
+
+async def tell_servers(settings: Settings, change: Change) -> str | None:
+    """Tell the servers on the settings' database of a change, if any can run there; starts no database.
+
+    What is returned says why they could not be told; None = they were, or there are none.
+    """
+    store = settings.section(StoreSettings)
+    try:
+        url = store.database_url or running_url(store.data_dir)
+        if url is None:
+            return None
+        database = Database(url)
+        try:
+            await tell(database, change)
+        finally:
+            await database.close()
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:  # its words may hold the password
+        return f"the database could not be reached ({type(error).__name__})"
+    return None
 
 
 async def _make_ready(database: Database) -> None:

@@ -16,6 +16,7 @@ from app.publishing import places
 from app.server_settings import ServerSettings
 from app.settings import Settings
 from executor.board import Board
+from executor.cataloguing import Cataloguing
 from executor.content.guard import Guard
 from executor.delivering import Delivering
 from executor.executor import Executor, Parts
@@ -97,6 +98,8 @@ async def open_server(settings: Settings, embedded: Embedded | None = None) -> A
         stack.push_async_callback(_ended, sweeping)
         reconciling = Reconciling(server.database, server.models)
         stack.push_async_callback(_ended, asyncio.create_task(reconciling.work(), name="reconciling"))
+        cataloguing = Cataloguing(server.models, server.broadcast)
+        stack.push_async_callback(_ended, asyncio.create_task(cataloguing.work(), name="cataloguing"))
         keeping = Housekeeping(server.database, settings.section(ExecutorSettings))
         stack.push_async_callback(_ended, asyncio.create_task(keeping.work(), name="housekeeping"))
         yield server

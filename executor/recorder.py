@@ -43,6 +43,7 @@ from generators.events import (
 from store.database.ids import new_id
 from store.database.sessions import Database
 from store.database.tables import CallState, JobKind, ProviderCall, Task, Variant
+from store.events import Change, changed
 from store.files.vault import Vault
 from store.pictures import BytesGone
 from store.queue import Claim, Failure, Held, RetryPolicy, close_lane, fail, finish, hold, revise
@@ -87,7 +88,7 @@ class Recorder:
             case AdapterMade():
                 await self._keep_adapter(event)
             case Downloaded():
-                await self._write(finish)
+                await self._write(_brought)
                 self.outcome = "SUCCEEDED"
             case Failed():
                 await self._fail(event)
@@ -273,6 +274,12 @@ async def drop_latents(tools: Tools, sha256: str, *, of: uuid.UUID) -> None:
 
     if not await persistently(needed):
         await tools.vault.delete_async(sha256)
+
+
+async def _brought(session: AsyncSession, held: Held) -> None:
+    """A download ends; every server with the same files is to look at them."""
+    await finish(session, held)
+    changed(session, Change(job_id=None, catalog=True))
 
 
 async def _intend(session: AsyncSession, held: Held, event: CallIntended) -> None:

@@ -26,15 +26,29 @@ class Topic(enum.Enum):
     WORK = "WORK"  # new tasks may be claimed
     CANCELED = "CANCELED"  # jobs whose runs must stop
     ALL = "ALL"  # every job that changed
+    CATALOG = "CATALOG"  # files of models came or went
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
-    """A job whose committed state is new. `job_id` None = tasks that belong to no job."""
+    """A job whose committed state is new. `job_id` None = tasks that belong to no job, or none at all.
+
+    `catalog`: what can be used on the machines that share these files may be another.
+    """
 
     job_id: uuid.UUID | None
     queued: bool = False
     canceled: bool = False
+    catalog: bool = False
+
+    def joined(self, before: "Change") -> "Change":
+        """With what an earlier one of the same job says."""
+        return Change(
+            job_id=self.job_id,
+            queued=self.queued or before.queued,
+            canceled=self.canceled or before.canceled,
+            catalog=self.catalog or before.catalog,
+        )
 
     def topics(self) -> Iterator[uuid.UUID | Topic]:
         """Whom it concerns."""
@@ -45,6 +59,8 @@ class Change:
             yield Topic.WORK
         if self.canceled:
             yield Topic.CANCELED
+        if self.catalog:
+            yield Topic.CATALOG
 
 
 class Slot:
@@ -146,10 +162,7 @@ def changed(session: AsyncSession, change: Change) -> None:
     if pending is None:
         pending = session.info[_CHANGES] = {}
         after_commit(session, lambda: _publish(session))
-    before = pending.get(change.job_id, change)
-    pending[change.job_id] = dataclasses.replace(
-        change, queued=change.queued or before.queued, canceled=change.canceled or before.canceled
-    )
+    pending[change.job_id] = change.joined(pending.get(change.job_id, change))
 
 
 def _publish(session: AsyncSession) -> None:

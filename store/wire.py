@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from sqlalchemy import func, select
 
 from store.database.sessions import Database
 from store.events import Broadcast, Change
@@ -62,12 +63,7 @@ class Wire:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _gather(self, change: Change) -> None:
-        before = self._pending.get(change.job_id, change)
-        self._pending[change.job_id] = Change(
-            job_id=change.job_id,
-            queued=change.queued or before.queued,
-            canceled=change.canceled or before.canceled,
-        )
+        self._pending[change.job_id] = change.joined(self._pending.get(change.job_id, change))
         self._news.set()
 
     async def _work(self) -> None:
@@ -136,10 +132,26 @@ class Wire:
 
 
 def _word(change: Change) -> str:
-    flags = ("q" if change.queued else "") + ("c" if change.canceled else "")
+    flags = "".join(
+        letter
+        for letter, said in (("q", change.queued), ("c", change.canceled), ("m", change.catalog))
+        if said
+    )
     return f"{flags}:{change.job_id.hex if change.job_id is not None else ''}"
 
 
 def _change(word: str) -> Change:
     flags, _, name = word.partition(":")
-    return Change(job_id=uuid.UUID(name) if name else None, queued="q" in flags, canceled="c" in flags)
+    return Change(
+        job_id=uuid.UUID(name) if name else None,
+        queued="q" in flags,
+        canceled="c" in flags,
+        catalog="m" in flags,
+    )
+
+
+async def tell(db: Database, change: Change) -> None:
+    """Say it once to every server on the database, from a process that has no wire; after the commit, never before."""
+    payload = f"{secrets.token_hex(4)} {_word(change)}"
+    async with db.begin() as session:
+        await session.execute(select(func.pg_notify(CHANNEL, payload)))

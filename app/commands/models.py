@@ -6,12 +6,15 @@ import sys
 
 from app.commands import styles
 from app.commands.failures import plainly
+from app.database import tell_servers
 from app.server import generators
 from app.settings import Settings
+from executor.cataloguing import LOOK_SECONDS
 from executor.models import Models
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.downloads import DownloadError, pull
 from generators.diffusion.settings import DiffusionSettings
+from store.events import Change
 from store.files.vault import Vault
 from store.settings import StoreSettings
 
@@ -26,7 +29,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.action == "show":
         return _show(Shelf(settings.section(DiffusionSettings)), arguments.key)
     if arguments.action == "pull":
-        return asyncio.run(_pull(settings.section(DiffusionSettings), arguments.key))
+        return asyncio.run(_pull(settings, arguments.key))
     return _list(settings)
 
 
@@ -53,7 +56,8 @@ def _show(shelf: Shelf, key: str) -> int:
     return 0
 
 
-async def _pull(chosen: DiffusionSettings, key: str) -> int:
+async def _pull(settings: Settings, key: str) -> int:
+    chosen = settings.section(DiffusionSettings)
     shelf = Shelf(chosen)
     entry = shelf.get(key) or shelf.network(key)
     if entry is not None:
@@ -67,4 +71,7 @@ async def _pull(chosen: DiffusionSettings, key: str) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(f"\n{key} lies ready.")
+    untold = await tell_servers(settings, Change(job_id=None, catalog=True))
+    if untold is not None:
+        print(f"A running server sees it within {LOOK_SECONDS:.0f} seconds: {untold}.", file=sys.stderr)
     return 0

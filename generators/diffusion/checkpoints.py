@@ -4,6 +4,7 @@ Reads folder listings and small JSON files only: no torch, no network, cheap eno
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 import threading
@@ -19,6 +20,7 @@ from generators.diffusion.sizes import LEAST_SIDE
 
 INDEX = "model_index.json"
 CARD = "likeness.json"
+UNVERIFIED = ".likeness-unverified"
 STARTER_KEY = "starter"
 SHIPPED_STARTER = Path("training") / "starter" / "checkpoint"
 CONFIGURED_FIRST = 100  # what the owner named on purpose goes before what happens to lie in a shared cache
@@ -27,6 +29,7 @@ EXTRA_CAPABILITIES = {
     ExtraKind.CONTROLNET: Capability.CONTROLNET,
 }
 Json = dict[str, Any]
+Traces = frozenset[tuple[str, int, int]] | None
 
 
 class Shelf:
@@ -36,7 +39,7 @@ class Shelf:
         """Raises ValueError when two checkpoints would have the same key, or an extra is not understood."""
         self._settings = settings
         self._lock = threading.Lock()
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, tuple[str, Traces]] = {}
         entries = [_configured(text) for text in settings.local_checkpoints]
         if settings.builtin_checkpoints:
             taken = {entry.key for entry in entries}
@@ -88,11 +91,11 @@ class Shelf:
         entry = self._entries.get(key)
         if entry is None:
             return self._extra_availability(key)
-        with self._lock:
-            broken = self._broken.get(key)
-        if broken:
-            return Availability(available=False, reason=broken)
         folder = self.folder(entry)
+        with self._lock:
+            broken, traces = self._broken.get(key, ("", None))
+        if broken and traces == _traces(folder):
+            return Availability(available=False, reason=broken)
         if folder is None:
             if entry.key == STARTER_KEY:
                 return Availability(available=True, loading=True, reason="It is built at first use.")
@@ -101,9 +104,11 @@ class Shelf:
         return Availability(available=reason is None, reason=reason)
 
     def broke(self, key: str, reason: str) -> None:
-        """Remember that loading failed; until `mended`, `availability` gives the reason."""
+        """Remember that loading failed; until `mended`, or until its files are others, `availability` gives the reason."""
+        entry = self._entries.get(key)
+        traces = _traces(self.folder(entry) if entry is not None else None)
         with self._lock:
-            self._broken[key] = reason
+            self._broken[key] = (reason, traces)
 
     def mended(self, key: str) -> None:
         """Forget an earlier failure, after a download or a successful load."""
@@ -144,6 +149,8 @@ class Shelf:
 
     def extra_folder(self, extra: Extra) -> Path | None:
         """Where it lies, complete; else None."""
+        if not extra.is_folder and self.unverified(extra).exists():
+            return None
         folder = Path(extra.source) if extra.is_folder else self.snapshot(extra.source, extra.revision)
         return folder if all((folder / name).is_file() for name in extra.files()) else None
 
@@ -164,13 +171,24 @@ class Shelf:
 
     def snapshot(self, repo: str, revision: str | None = None) -> Path:
         """Where the hub's tools put that revision; nothing need lie there."""
-        root = self.hub_cache() / f"models--{repo.replace('/', '--')}"
+        root = self._cached(repo)
         ref = root / "refs" / (revision or "main")
         commit = ref.read_text().strip() if ref.is_file() else revision or "main"
         return root / "snapshots" / commit
 
+    def unverified(self, entry: Checkpoint | Extra) -> Path:
+        """A mark that lies there from a download's first byte until its files are verified; a repository may hold more."""
+        part = "\n".join(entry.files()) if isinstance(entry, Extra) else ""
+        told = hashlib.sha256(f"{entry.revision}\n{part}".encode()).hexdigest()[:8]
+        return self._cached(entry.source) / f"{UNVERIFIED}-{told}"
+
+    def _cached(self, repo: str) -> Path:
+        return self.hub_cache() / f"models--{repo.replace('/', '--')}"
+
     def _hub_folder(self, entry: Checkpoint) -> Path | None:
         folder = self.snapshot(entry.source, entry.revision)
+        if self.unverified(entry).exists():
+            return None
         if not (folder / INDEX).is_file() or _missing_parts(folder):
             return None
         return folder
@@ -245,6 +263,22 @@ def _unusable(folder: Path) -> str | None:
         return f"The engine does not run {pipeline or 'unnamed'} checkpoints; it runs {known}."
     missing = _missing_parts(folder)
     return f"Its folder lacks {', '.join(missing)}." if missing else None
+
+
+def _traces(folder: Path | None) -> Traces:
+    """By what it is told that files are no longer those that did not load."""
+    if folder is None:
+        return None
+    files = (folder / INDEX, *folder.glob("*/*.json"), *folder.glob("*/*.safetensors"))
+    return frozenset(trace for trace in map(_trace, files) if trace is not None)
+
+
+def _trace(file: Path) -> tuple[str, int, int] | None:
+    try:
+        state = file.stat()
+    except OSError:  # it goes just now
+        return None
+    return str(file), state.st_mtime_ns, state.st_size
 
 
 def _missing_parts(folder: Path) -> list[str]:

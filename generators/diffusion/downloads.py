@@ -127,6 +127,12 @@ def _fetch(
         siblings = info.siblings or []
         files = _named(entry, siblings) if isinstance(entry, Extra) else _wanted(entry, siblings)
         _room(cache, entry, files)
+        mark = shelf.unverified(entry)
+        if not _whole(
+            mark.parent, info.sha, files
+        ):  # what is whole, and can be used now, is only looked at again
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch()
         counter = _Counter(sum(file.size for file in files), newest.put, stop)
         newest.put(Progress(done=0, total=counter.total))  # before the first byte, which may take its time
         bar = counter.bar()
@@ -143,11 +149,16 @@ def _fetch(
             counter.ended(file.size)
             if info.sha and f"/{info.sha}/" not in Path(path).as_posix():
                 raise DownloadError(f"{entry.source} changed while it was fetched.", retryable=True)
-    folder = shelf.extra_folder(entry) if isinstance(entry, Extra) else shelf.folder(entry)
-    if folder is None:
+    _verify(shelf.snapshot(entry.source, entry.revision), files, stop)
+    mark.unlink(missing_ok=True)
+    if (shelf.extra_folder(entry) if isinstance(entry, Extra) else shelf.folder(entry)) is None:
         raise DownloadError(f"{entry.source} lacks parts that its {INDEX} names.")
-    _verify(folder, files, stop)
     return counter.total
+
+
+def _whole(cached: Path, commit: str | None, files: list[_File]) -> bool:
+    """Whether every file of that commit is here, verified or not."""
+    return bool(commit) and all((cached / "snapshots" / str(commit) / file.name).is_file() for file in files)
 
 
 @contextlib.contextmanager

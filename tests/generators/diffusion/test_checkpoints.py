@@ -159,3 +159,19 @@ def test_damaged_weights_become_the_catalogs_reason(tmp_path: Path, copy: Path) 
     assert end.kind is FailureKind.NO_CHECKPOINT
     assert end.words.startswith("It does not load: ")
     assert reason(engine._shelf, "mine") == end.words
+
+
+def test_checkpoint_that_did_not_load_is_offered_again_when_its_files_are_others(
+    tmp_path: Path, copy: Path
+) -> None:
+    shelf = Shelf(tiny.settings(tmp_path, copy))
+    shelf.broke("mine", "It does not load.")
+    assert reason(shelf, "mine") == "It does not load."
+
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert shelf.availability("mine").available
+
+    shelf.broke("mine", "It does not load.")
+    shutil.rmtree(copy)
+    assert reason(shelf, "mine").startswith("The folder ")

@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from generators.diffusion import downloads
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.downloads import DownloadError, Progress, pull
 from generators.diffusion.engine import Engine
@@ -105,6 +107,43 @@ async def test_damaged_weights_are_removed_and_told(
     hub[0].damage.clear()
     await drained(settings, shelf)
     assert shelf.availability("mine").available
+
+
+async def test_checkpoint_is_not_offered_before_its_files_are_verified(
+    settings: DiffusionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[bool] = []
+
+    def verify(folder: Path, files: list[Any], stop: Any) -> None:
+        offered.append(Shelf(settings).availability("mine").available)
+        assert all((folder / file.name).is_file() for file in files)
+        raise DownloadError("The power failed.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(downloads, "_verify", verify)
+        with pytest.raises(DownloadError, match="power"):
+            await drained(settings, Shelf(settings))
+    assert offered == [False]
+    assert not Shelf(settings).availability("mine").available
+
+    await drained(settings, Shelf(settings))
+    assert Shelf(settings).availability("mine").available
+
+
+async def test_whole_checkpoint_is_offered_while_it_is_looked_at_again(
+    settings: DiffusionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await drained(settings, Shelf(settings))
+    offered: list[bool] = []
+    monkeypatch.setattr(
+        downloads,
+        "_verify",
+        lambda *_: offered.append(Shelf(settings).availability("mine").available),
+    )
+
+    await drained(settings, Shelf(settings))
+
+    assert offered == [True]
 
 
 async def test_a_gated_repository_asks_for_a_token(settings: DiffusionSettings, hub: tuple[Hub, str]) -> None:

@@ -1,6 +1,8 @@
 """The command line: what it says, and with which exit status it ends."""
 
+import logging
 import pathlib
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +17,16 @@ def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, database_url:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """`serve` makes it write to standard error, which here is pytest's and is closed with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 def test_doctor_on_a_fresh_machine_finds_the_main_job_possible(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,6 +137,7 @@ def test_key_with_an_unknown_scope_is_refused(capsys: pytest.CaptureFixture[str]
     assert "There is no scope EVERYTHING" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("root_logger")
 def test_serving_on_another_address_without_a_key_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "0.0.0.0", "--port", "0"]) == 1
     assert (
@@ -132,6 +145,7 @@ def test_serving_on_another_address_without_a_key_is_refused(capsys: pytest.Capt
     )
 
 
+@pytest.mark.usefixtures("root_logger")
 def test_taken_port_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     import socket
 

@@ -97,9 +97,9 @@ def test_doubling_fragments_are_weighed_at_once() -> None:
     )
     document = parse(f"{{ ...F0 }} {chain} fragment F40 on Query {{ hello }}")
     [operation] = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    began = time.perf_counter()
+    began = time.thread_time()
     assert cost_of(schema._schema, document, operation, {}) == 2**40 + 2**41 - 2
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_introspection_is_one_field() -> None:

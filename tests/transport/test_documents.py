@@ -79,12 +79,12 @@ def test_tokens_and_length_beyond_the_limit_are_refused() -> None:
 
 def test_exponential_fragments_are_refused_at_once() -> None:
     chain = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
-    began = time.perf_counter()
+    began = time.thread_time()
     assert code(f"{{ ...F0 }} {chain} fragment F60 on Query {{ hello }}") in (
         "TOO_MANY_FIELDS",
         "TOO_MANY_ROOT_FIELDS",
     )
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_fragment_cycle_is_a_validation_error() -> None:
@@ -99,9 +99,9 @@ def test_absurd_nesting_is_refused_without_a_crash(opening: Any) -> None:
 
 def test_the_dearest_document_within_the_limits_is_given_up_in_time() -> None:
     query = "{ nested { " + "hello " * 1_990 + "} }"
-    began = time.perf_counter()
+    began = time.thread_time()
     assert code(query) == "TOO_MANY_FIELDS"
-    assert time.perf_counter() - began < 1.5
+    assert time.thread_time() - began < 1.5
 
 
 def test_errors_are_capped() -> None:

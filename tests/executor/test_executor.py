@@ -34,6 +34,7 @@ from store.files.containers import MediaType
 from store.files.marking import read_marking
 from store.queue import cancel_job, running, take_back
 from tests.executor import workshop as at
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
@@ -267,7 +268,7 @@ async def test_call_whose_fate_is_unknown_is_not_sent_again(db: Database, tmp_pa
 
     job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[price=0.04]"))
     async with at.started(at.build(db, tmp_path, paying())):
-        await asyncio.wait_for(sending.wait(), 10)
+        await asyncio.wait_for(sending.wait(), PATIENCE)
     heir = at.build(db, tmp_path, paying())
     async with at.started(heir):
         job = await at.ended(heir, job_id)
@@ -294,7 +295,7 @@ async def test_cancel_stops_the_run_within_a_step(db: Database, tmp_path: Path) 
         async with db.begin() as session:
             await cancel_job(session, job_id)
         told = len(generator.steps)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while shop.executor.running:  # noqa: ASYNC110 -- nothing to wait for
                 await asyncio.sleep(0.005)
         assert len(generator.steps) - told <= 1
@@ -407,7 +408,7 @@ async def test_lost_connections_do_not_fail_a_run(db: Database, database_url: st
                         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     )
                 )
-        job = await at.ended(shop, job_id, timeout=60)
+        job = await at.ended(shop, job_id)
         assert shop.executor.alive
     await work.close()
     assert (job.status, job.failed_count) == (JobStatus.SUCCEEDED, 0)
@@ -447,7 +448,7 @@ async def test_observer_hears_of_waits_steps_and_ends(db: Database, tmp_path: Pa
     async with at.started(shop):
         for job_id in jobs:
             await at.ended(shop, job_id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while counting.ended.total() < 2:  # noqa: ASYNC110 -- nothing to wait for
                 await asyncio.sleep(0.01)
     assert counting.ended == {("scripted", "SUCCEEDED"): 1, ("scripted", "FAILED"): 1}

@@ -17,12 +17,13 @@ from store.database.tables import JobStatus, TaskProgress, VariantStatus
 from store.queue import cancel_job
 from store.wire import Wire
 from tests.executor import workshop as at
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
 
 async def all_states(shop: at.Workshop, job_id: uuid.UUID, *, previews: bool = False) -> list[JobState]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return [state async for state in shop.progress.watch(job_id, previews=previews)]
 
 
@@ -103,7 +104,7 @@ async def test_reconnect_is_up_to_date_with_its_first_state(db: Database, tmp_pa
     shop = at.build(db, tmp_path, at.scripted(scripted_step_seconds=0.01))
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=60))
     last = -1
-    async with at.started(shop), asyncio.timeout(20):
+    async with at.started(shop), asyncio.timeout(PATIENCE):
         final = False
         while not final:
             async with contextlib.aclosing(shop.progress.watch(job_id)) as states:
@@ -196,7 +197,7 @@ async def test_cancel_is_seen_at_once(db: Database, tmp_path: Path) -> None:
         await at.seen(shop, job_id, lambda state: state.variants[0].step == 1)
         async with db.begin() as session:
             await cancel_job(session, job_id)
-        states = await asyncio.wait_for(watching, 2)
+        states = await asyncio.wait_for(watching, 30)  # half a poll
     assert states[-1].job.status is JobStatus.CANCELED
     assert states[-1].variants[0].variant.status is VariantStatus.CANCELED
 

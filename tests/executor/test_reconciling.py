@@ -49,7 +49,7 @@ class Scene:
         order = at.Order(owner_id=owner, lane="replicate", model="flux-schnell", price=ESTIMATE)
         async with at.started(self.shop):
             job_id = await at.add_job(self.db, order)
-            await at.until(self._accepted, timeout=30)
+            await at.until(self._accepted)
             async with self.db.begin() as session:
                 await cancel_job(session, job_id)
             await at.ended(self.shop, job_id)

@@ -43,6 +43,7 @@ from store.files.quick_looks import Renditions
 from store.files.renditions import render
 from store.files.vault import Vault
 from store.queue import enqueue
+from tests.patience import PATIENCE
 
 QUICK: Mapping[str, Any] = {
     "lease_seconds": 1.0,
@@ -249,13 +250,13 @@ async def tasks_of(db: Database, job_id: uuid.UUID) -> Sequence[Task]:
         return rows.all()
 
 
-async def ended(workshop: Workshop, job_id: uuid.UUID, *, timeout: float = 20.0) -> Job:
+async def ended(workshop: Workshop, job_id: uuid.UUID, *, timeout: float = PATIENCE) -> Job:
     """The job once it is final."""
     return (await seen(workshop, job_id, lambda state: state.final, timeout=timeout)).job
 
 
 async def seen(
-    workshop: Workshop, job_id: uuid.UUID, wanted: Callable[[JobState], bool], *, timeout: float = 20.0
+    workshop: Workshop, job_id: uuid.UUID, wanted: Callable[[JobState], bool], *, timeout: float = PATIENCE
 ) -> JobState:
     """The first state of a job that is as wanted."""
     async with asyncio.timeout(timeout), contextlib.aclosing(workshop.progress.watch(job_id)) as states:
@@ -265,7 +266,7 @@ async def seen(
     raise AssertionError("the job ended or is gone")
 
 
-async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = 10.0) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = PATIENCE) -> None:
     """Wait until something holds that has no event to wait for."""
     async with asyncio.timeout(timeout):
         while not await holds():  # noqa: ASYNC110 -- see above

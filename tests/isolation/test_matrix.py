@@ -38,6 +38,7 @@ from tests.isolation import rows, shapes, world
 from tests.isolation.changes import CHANGES
 from tests.isolation.rows import Row
 from tests.isolation.world import World
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
@@ -132,7 +133,7 @@ async def called(api: Api, name: str, given: dict[str, Any]) -> Any:
     source = await schema.subscribe(document(name), given, context_value=api.context())
     if isinstance(source, ExecutionResult):
         return {"data": source.data, "errors": [str(error) for error in source.errors or ()]}
-    async with aclosing(source), asyncio.timeout(20):
+    async with aclosing(source), asyncio.timeout(PATIENCE):
         result = await anext(source)
     assert isinstance(result, ExecutionResult)
     return {"data": result.data, "errors": [error.message for error in result.errors or ()]}

@@ -18,6 +18,7 @@ from store.database.sessions import Database
 from store.database.tables import FINAL, File, Job, Task
 from store.files.vault import Vault
 from tests.kills import worker
+from tests.patience import PATIENCE
 
 FORKS = multiprocessing.get_context("forkserver")  # its server has loaded the code: a worker starts in 50 ms
 CLIENTS = [
@@ -83,7 +84,7 @@ async def times_finished(db: Database) -> Counter[uuid.UUID]:
     return Counter(rows)
 
 
-async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = 30.0) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], *, timeout: float = PATIENCE) -> None:
     """Wait until something holds in the database that another process writes."""
     async with asyncio.timeout(timeout):
         while not await holds():  # noqa: ASYNC110 -- another process can set no event of ours

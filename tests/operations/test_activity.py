@@ -17,6 +17,7 @@ from store.database.tables import ActivityEntry, Persona, Subject
 from store.events import Topic
 from tests.client import Api, key
 from tests.operations import steps
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
@@ -39,7 +40,7 @@ async def stream(api: Api, after: str | None) -> AsyncGenerator[Any, None]:
 
 
 async def taken(api: Api, after: str | None, count: int) -> list[Any]:
-    async with aclosing(stream(api, after)) as events, asyncio.timeout(30):
+    async with aclosing(stream(api, after)) as events, asyncio.timeout(PATIENCE):
         return [await anext(events) for _ in range(count)]
 
 
@@ -68,7 +69,7 @@ async def test_reconnect_goes_on_after_its_cursor(api: Api) -> None:
 
 async def test_without_a_cursor_it_begins_now(api: Api) -> None:
     await steps.persona(api)
-    async with aclosing(stream(api, None)) as events, asyncio.timeout(30):
+    async with aclosing(stream(api, None)) as events, asyncio.timeout(PATIENCE):
         waiting = asyncio.ensure_future(anext(events))
         while not api.shop.broadcast.subscribers(Topic.ALL):  # noqa: ASYNC110 -- it subscribes without a word
             await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from store.database.sessions import Database
 from tests.client import Api, key, serving
 from tests.generators.diffusion import tiny
 from tests.operations import steps
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
@@ -147,7 +148,7 @@ async def test_watching_holds_no_connection_and_changes_nothing(api: Api) -> Non
     pool: Any = api.shop.db.engine.sync_engine.pool
     idle = asyncio.Event()
     event.listen(pool, "checkin", lambda *_: asyncio.get_running_loop().call_soon(idle.set))
-    async with aclosing(watched(api, PROGRESS, job["id"])) as events, asyncio.timeout(5):
+    async with aclosing(watched(api, PROGRESS, job["id"])) as events, asyncio.timeout(PATIENCE):
         await anext(events)
         while pool.checkedout():  # the feed reads once more in the background
             idle.clear()

@@ -23,6 +23,7 @@ from store.database.tables import Task, TaskKind, WebhookDelivery, WebhookEndpoi
 from store.queue import Claim, Held
 from tests.client import Api
 from tests.operations import steps
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 
@@ -74,7 +75,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def chore(db: Database) -> Delivering:
-    return Delivering(db, ExecutorSettings(webhook_allow_private=True, webhook_timeout_seconds=5))
+    return Delivering(db, ExecutorSettings(webhook_allow_private=True, webhook_timeout_seconds=30))
 
 
 async def endpoint(db: Database, api: Api, url: str, *events: str) -> WebhookEndpoint:
@@ -366,7 +367,7 @@ async def test_answer_without_end_is_not_read(
     await message(db, api, receiver.url)
     receiver.answers = [StreamingResponse(forever())]
 
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(20):
         await attempt(db, chore)
 
     listed = (await api.run(LIST)).data["webhooks"]["nodes"][0]["deliveries"]["nodes"]
@@ -392,7 +393,7 @@ async def test_receiver_that_answers_letter_by_letter_is_given_up_in_time(api: A
     await attempt(db, Delivering(db, settings))
 
     assert (await last_error(db)).startswith("No answer")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await hung_up.wait()
     server.close()
     await server.wait_closed()

@@ -23,6 +23,7 @@ from store.database.embedded import (
     start_embedded,
 )
 from store.database.embedded_cluster import NOBODY, try_lock
+from tests.patience import PATIENCE
 from tests.postgres import connected
 from tests.store.private_postgres import (
     QUICK,
@@ -222,7 +223,7 @@ async def test_killed_postgres_is_started_again(data_dir: pathlib.Path, start: S
     killed[0].kill()
     assert end(killed)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not await answers(embedded.url):  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.05)
     assert await answer(embedded.url, "SELECT n FROM kept") == 7

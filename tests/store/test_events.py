@@ -9,6 +9,7 @@ import pytest
 from store.database.sessions import Database
 from store.events import Broadcast, Change, Topic, changed
 from store.wire import CHANNEL, Wire
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 JOB, OTHER = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -62,14 +63,14 @@ async def test_change_reaches_other_servers_but_not_twice_its_own(db: Database) 
     with here.subscribe(JOB) as own, there.subscribe(JOB) as others, there.subscribe(Topic.CANCELED) as ended:
         here.publish(Change(job_id=JOB, canceled=True))
         assert own.take() == [JOB]
-        assert await others.wait(5)
-        assert await ended.wait(5)
+        assert await others.wait(PATIENCE)
+        assert await ended.wait(PATIENCE)
         assert ended.take() == [JOB]
         here.publish(
             Change(job_id=OTHER, queued=True)
         )  # a later message: the first one would have come back by now
         with there.subscribe(OTHER) as later:
-            assert await later.wait(5)
+            assert await later.wait(PATIENCE)
         assert own.take() == []
     for wire in wires:
         await wire.stop()
@@ -84,7 +85,7 @@ async def test_thousands_of_changes_become_one_word(db: Database) -> None:
     with there.subscribe(JOB) as slot:
         for number in range(10, 5_000):
             here.publish(Change(job_id=uuid.UUID(int=number)))
-        assert await slot.wait(5)
+        assert await slot.wait(PATIENCE)
         assert slot.missed
     for wire in wires:
         await wire.stop()
@@ -101,11 +102,11 @@ async def test_broken_connection_is_made_up_for(db: Database, database_url: str)
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'likeness wire'"
             " AND datname = current_database()"
         )
-        assert await slot.wait(10)
+        assert await slot.wait(PATIENCE)
         assert slot.missed
         assert slot.take() == [JOB]
-        await asyncio.wait_for(wire.connected.wait(), 10)
+        await asyncio.wait_for(wire.connected.wait(), PATIENCE)
         await killer.execute("SELECT pg_notify($1, $2)", CHANNEL, f"elsewhere :{JOB.hex}")
-        assert await slot.wait(5)
+        assert await slot.wait(PATIENCE)
         await killer.close()
     await wire.stop()

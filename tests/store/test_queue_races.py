@@ -23,6 +23,7 @@ from store.queue import (
     take_back,
 )
 from tests.executor import workshop as at
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
 WORKERS = 6
@@ -148,7 +149,7 @@ async def test_everything_at_once_leaves_no_gap_and_no_deadlock(db: Database) ->
         async with db.begin() as session:
             await cancel_job(session, jobs[3])
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(work("a"), work("b"), disturb())
         await work("c")
     async with db.session() as session:

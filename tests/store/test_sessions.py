@@ -26,6 +26,7 @@ from store.database.sessions import (
     settled,
 )
 from store.database.tables import Table
+from tests.patience import PATIENCE
 from tests.postgres import connected, count_statements
 
 pytestmark = pytest.mark.asyncio
@@ -72,9 +73,10 @@ async def commit_held(database_url: str) -> AsyncIterator[Callable[..., Awaitabl
         async def held(*, terminate: bool = False) -> None:
             act = "pg_terminate_backend(pid)" if terminate else "pid"
             waiting = (
-                f"SELECT {act} FROM pg_stat_activity WHERE wait_event = 'advisory' AND query = 'COMMIT;'"
+                f"SELECT {act} FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event = 'advisory' AND query = 'COMMIT;'"
             )
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while await admin.fetchval(waiting) is None:  # noqa: ASYNC110 - PostgreSQL's state
                     await asyncio.sleep(0.01)
 

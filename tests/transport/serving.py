@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.http import UVICORN
+from tests.patience import PATIENCE
 
 
 @contextlib.asynccontextmanager
@@ -34,4 +35,6 @@ async def serving(app: ASGIApp, **options: object) -> AsyncIterator[str]:
                 listening.close()
             for connection in list(server.server_state.connections):
                 connection.transport.abort()
-            await asyncio.wait_for(asyncio.gather(*server.server_state.tasks, return_exceptions=True), 5)
+            await asyncio.wait_for(
+                asyncio.gather(*server.server_state.tasks, return_exceptions=True), PATIENCE
+            )

@@ -9,6 +9,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.patience import PATIENCE
+
 PROTOCOL = "graphql-transport-ws"
 
 
@@ -24,8 +26,8 @@ class Socket:
         await self.connection.send(message if raw else json.dumps(message))
 
     async def next(self) -> Any:
-        """The next message, within five seconds."""
-        text = await asyncio.wait_for(self.connection.recv(), 5)
+        """The next message."""
+        text = await asyncio.wait_for(self.connection.recv(), PATIENCE)
         assert isinstance(text, str)
         return json.loads(text)
 
@@ -33,7 +35,7 @@ class Socket:
         """Code and reason with which the server closes; everything it says before is dropped."""
         with contextlib.suppress(ConnectionClosed):
             while True:
-                await asyncio.wait_for(self.connection.recv(), 5)
+                await asyncio.wait_for(self.connection.recv(), PATIENCE)
         assert self.connection.close_code is not None
         return self.connection.close_code, self.connection.close_reason or ""
 

@@ -9,6 +9,7 @@ import pytest
 
 from app.graphql.settings import GraphQLSettings
 from app.graphql.view import GraphQLView
+from tests.patience import PATIENCE
 from tests.transport.serving import serving
 from tests.transport.toy import Toy, wiring
 
@@ -266,7 +267,7 @@ async def test_query_is_cancelled_when_the_client_leaves(client: httpx2.AsyncCli
     asking = asyncio.create_task(post(client, "{ slow }"))
     await toy.started.wait()
     asking.cancel()
-    await asyncio.wait_for(toy.cancelled.wait(), 5)
+    await asyncio.wait_for(toy.cancelled.wait(), PATIENCE)
 
 
 async def test_mutation_goes_on_when_the_client_leaves(client: httpx2.AsyncClient, toy: Toy) -> None:
@@ -275,7 +276,7 @@ async def test_mutation_goes_on_when_the_client_leaves(client: httpx2.AsyncClien
     asking.cancel()
     await post(client, "{ hello }")
     toy.release.set()
-    await asyncio.wait_for(toy.finished.wait(), 5)
+    await asyncio.wait_for(toy.finished.wait(), PATIENCE)
     assert not toy.cancelled.is_set()
 
 

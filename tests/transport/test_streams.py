@@ -8,6 +8,7 @@ import pytest
 
 from app.graphql.settings import GraphQLSettings
 from app.graphql.view import GraphQLView
+from tests.patience import PATIENCE
 from tests.transport.serving import serving
 from tests.transport.toy import Toy, wiring
 
@@ -87,7 +88,7 @@ async def test_leaving_ends_the_subscription(client: httpx2.AsyncClient, toy: To
         assert await anext(chunks) == b":\n\n"
         await toy.ticks.put(7)
         assert await anext(chunks) == b'event: next\ndata: {"data":{"ticks":7}}\n\n'
-    await asyncio.wait_for(toy.cancelled.wait(), 5)
+    await asyncio.wait_for(toy.cancelled.wait(), PATIENCE)
     assert toy.open == 0
 
 

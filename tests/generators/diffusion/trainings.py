@@ -14,6 +14,7 @@ from generators.diffusion.generator import DiffusionGenerator
 from generators.events import Event, ImageMade, Phase, Report, Stepped
 from generators.generator import Known
 from generators.spec import Determinism, FileRef, ImageSpec, TrainingImage, TrainingSpec
+from tests.patience import PATIENCE
 
 
 class Files:
@@ -109,7 +110,7 @@ def trainers(folder: Path) -> list[int]:
 
 
 async def gone(folder: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while trainers(folder):  # noqa: ASYNC110 - another process's end has no event here
             await asyncio.sleep(0.02)
 

@@ -111,7 +111,7 @@ async def test_slow_body_runs_into_the_time_cap(peer: Served, time: VirtualTime)
     with pytest.raises(Trouble) as caught:
         await _fetcher(time, limits=Limits(seconds=0.2)).picture(f"{peer.url}/a.png")
     assert caught.value.kind is FailureKind.TIMEOUT
-    assert asyncio.get_running_loop().time() - begun < 3
+    assert asyncio.get_running_loop().time() - begun < 30  # the cap by default is 120
 
 
 PRIVATE = [

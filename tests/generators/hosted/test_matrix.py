@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from generators.events import CallIntended, FailureKind, Phase
+from tests.patience import PATIENCE
 from tests.peers.clock import VirtualTime
 from tests.peers.runs import Bench, Watcher, kinds, known_call
 from tests.peers.serving import HTML, Faults, serving
@@ -228,7 +229,7 @@ async def test_cancel_ends_the_run_and_leaves_nothing_broken(time: VirtualTime, 
         await (stand.faults.arrived() if stand.voice.hold is None else stand.bench.live.stepped.wait())
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, PATIENCE)
 
         assert len(getattr(stand.peer, "canceled", [])) == (stand.voice.hold is not None)
         assert _outcome(await stand.run()) == MADE

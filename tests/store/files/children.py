@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from store.files.decoder import Decoder, DecoderLimits
+from tests.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -51,7 +52,7 @@ def environment_and_files(pid: int) -> tuple[bytes, list[str]]:
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not happened():  # noqa: ASYNC110 -- what happens is in another process
             await asyncio.sleep(0)
 

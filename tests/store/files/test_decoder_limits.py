@@ -10,6 +10,7 @@ from PIL import Image
 
 from store.files.decoder import Decoder, DecoderUnavailable
 from store.files.refusals import MIB, RefusalCode, UploadRefused
+from tests.patience import PATIENCE
 from tests.store.files import pictures
 from tests.store.files.children import (
     begun,
@@ -252,5 +253,5 @@ async def test_server_pipe_closed_ends_the_child() -> None:
         assert child.process.stdin is not None
         child.process.stdin.close()
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await child.process.wait() == 0

@@ -6,7 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from app.starting import uncollected, without_rich
+from app.starting import without_rich
+from generators.diffusion.importing import uncollected
 
 with uncollected(), without_rich():
     from app import settings as reader

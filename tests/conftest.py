@@ -8,7 +8,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 FOREIGN = re.compile(
@@ -28,6 +28,7 @@ os.environ |= {
 import pytest  # noqa: E402 - libraries read the environment when they are imported
 import pytest_asyncio  # noqa: E402
 
+from generators.diffusion.importing import uncollected  # noqa: E402
 from store.database.sessions import Database, PoolOptions  # noqa: E402
 from tests.postgres import Cluster, Copies  # noqa: E402
 
@@ -40,6 +41,13 @@ def cluster_of(config: pytest.Config) -> Cluster:
     if CLUSTER not in config.stash:
         config.stash[CLUSTER] = asyncio.run(Cluster.start())
     return config.stash[CLUSTER]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Looking for garbage among what the tests loaded took a fifth of their time."""
+    with uncollected():
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

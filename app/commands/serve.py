@@ -11,8 +11,7 @@ from app.beginning import PortTaken, ToldToStop, begun
 from app.commands.failures import plainly
 from app.server_settings import ServerSettings
 from app.settings import Settings
-from app.starting import uncollected
-from generators.diffusion.importing import importing
+from generators.diffusion.importing import importing, uncollected
 
 log = structlog.get_logger(__name__)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from generators.diffusion.failures import BadAskError, TooLittleError, out_of_memory
+from generators.diffusion.importing import uncollected
 from generators.diffusion.trainer.orders import Order
 
 NICE = 10
@@ -30,7 +31,8 @@ def main() -> None:
     try:
         order = Order.read(line)
         with _alone(Path(order.lock)):
-            from generators.diffusion.trainer.learning import learn
+            with uncollected():
+                from generators.diffusion.trainer.learning import learn
 
             learn(order, say)
     except Exception as error:  # noqa: BLE001 - every fate is told; the server decides what it means

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from generators.diffusion.engine import Engine
+from generators.diffusion.importing import uncollected
 from tests.generators.diffusion import tiny
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    import torch
+    with uncollected():
+        import torch
 
-    from generators.diffusion import loading
+        from generators.diffusion import loading
 
     torch.set_num_threads(1)
     loading.quiet()

@@ -10,6 +10,7 @@ from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 from PIL import Image
 
+from tests.patience import PATIENCE
 from tests.running import RunningServer
 from tests.story.pages import Page
 
@@ -26,7 +27,9 @@ class Telling:
         """Run one operation of the page; the value of its one field."""
         self.told.add(name)
         document, variables = self.page.operation(name, **known)
-        async with Client(transport=AIOHTTPTransport(url=f"{self.server.url}/graphql")) as session:
+        async with Client(
+            transport=AIOHTTPTransport(url=f"{self.server.url}/graphql"), execute_timeout=PATIENCE
+        ) as session:
             request = gql(document)
             request.variable_values = variables
             [value] = (await session.execute(request)).values()
@@ -42,8 +45,12 @@ class Telling:
         """Every event of a subscription of the page, to its end."""
         self.told.add(name)
         document, variables = self.page.operation(name, **known)
-        transport = WebsocketsTransport(url=self.server.url.replace("http", "ws") + "/graphql")
-        async with Client(transport=transport) as session:
+        transport = WebsocketsTransport(
+            url=self.server.url.replace("http", "ws") + "/graphql",
+            connect_timeout=PATIENCE,
+            ack_timeout=PATIENCE,
+        )
+        async with Client(transport=transport, execute_timeout=PATIENCE) as session:
             request = gql(document)
             request.variable_values = variables
             return [next(iter(event.values())) async for event in session.subscribe(request)]

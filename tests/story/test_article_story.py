@@ -14,6 +14,7 @@ from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 
+from tests.patience import PATIENCE
 from tests.peers import pexels
 from tests.peers.openai import KEY, OpenAIPeer
 from tests.peers.pexels import PexelsPeer
@@ -45,7 +46,7 @@ class World:
         """Run one operation of the page; the value of its one field."""
         document, variables = PAGE.operation(name, **known)
         transport = AIOHTTPTransport(url=f"{self.server.url}/graphql")
-        async with Client(transport=transport) as session:
+        async with Client(transport=transport, execute_timeout=PATIENCE) as session:
             request = gql(document)
             request.variable_values = variables
             answer = await session.execute(request)
@@ -57,8 +58,12 @@ class World:
     async def watch(self, name: str, **known: str) -> list[Any]:
         """Every event of one subscription of the page."""
         document, variables = PAGE.operation(name, **known)
-        transport = WebsocketsTransport(url=self.server.url.replace("http", "ws") + "/graphql")
-        async with Client(transport=transport) as session:
+        transport = WebsocketsTransport(
+            url=self.server.url.replace("http", "ws") + "/graphql",
+            connect_timeout=PATIENCE,
+            ack_timeout=PATIENCE,
+        )
+        async with Client(transport=transport, execute_timeout=PATIENCE) as session:
             request = gql(document)
             request.variable_values = variables
             return [next(iter(event.values())) async for event in session.subscribe(request)]

@@ -12,6 +12,7 @@ from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from resolvers.presets import BUILT_IN
+from tests.patience import PATIENCE
 from tests.running import RunningServer
 from tests.story.pages import Page
 
@@ -29,7 +30,9 @@ class Table:
     async def run(self, name: str, **known: str) -> Any:
         """Run one operation of the page; the value of its one field, or its userErrors when it was refused."""
         document, variables = PAGE.operation(name, **known)
-        async with Client(transport=AIOHTTPTransport(url=f"{self.server.url}/graphql")) as session:
+        async with Client(
+            transport=AIOHTTPTransport(url=f"{self.server.url}/graphql"), execute_timeout=PATIENCE
+        ) as session:
             request = gql(document)
             request.variable_values = variables
             answer = await session.execute(request)
@@ -41,8 +44,12 @@ class Table:
         begun = await self.run(name, **known)
         assert begun["userErrors"] == []
         document, variables = PAGE.operation("Progress", job=begun["job"]["id"])
-        transport = WebsocketsTransport(url=self.server.url.replace("http", "ws") + "/graphql")
-        async with Client(transport=transport) as session:
+        transport = WebsocketsTransport(
+            url=self.server.url.replace("http", "ws") + "/graphql",
+            connect_timeout=PATIENCE,
+            ack_timeout=PATIENCE,
+        )
+        async with Client(transport=transport, execute_timeout=PATIENCE) as session:
             request = gql(document)
             request.variable_values = variables
             events = [event["jobProgress"] async for event in session.subscribe(request)]

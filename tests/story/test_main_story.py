@@ -13,6 +13,7 @@ from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 from PIL import Image
 
+from tests.patience import PATIENCE
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.asyncio
@@ -75,7 +76,7 @@ def server(database_url: str, tmp_path: pathlib.Path) -> Iterator[RunningServer]
 
 async def ask(server: RunningServer, document: Any, **variables: Any) -> dict[str, Any]:
     transport = AIOHTTPTransport(url=f"{server.url}/graphql", headers={"GraphQL-Require-Preflight": "1"})
-    async with Client(transport=transport) as session:
+    async with Client(transport=transport, execute_timeout=PATIENCE) as session:
         document.variable_values = variables
         uploads = any(isinstance(value, FileVar) for value in variables.get("input", {}).values())
         answer: dict[str, Any] = await session.execute(document, upload_files=uploads)
@@ -83,8 +84,10 @@ async def ask(server: RunningServer, document: Any, **variables: Any) -> dict[st
 
 
 async def watch(server: RunningServer, job: str) -> AsyncIterator[dict[str, Any]]:
-    transport = WebsocketsTransport(url=server.url.replace("http", "ws") + "/graphql")
-    async with Client(transport=transport) as session:
+    transport = WebsocketsTransport(
+        url=server.url.replace("http", "ws") + "/graphql", connect_timeout=PATIENCE, ack_timeout=PATIENCE
+    )
+    async with Client(transport=transport, execute_timeout=PATIENCE) as session:
         WATCH.variable_values = {"job": job}
         async for event in session.subscribe(WATCH):
             yield event["jobProgress"]

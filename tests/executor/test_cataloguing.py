@@ -99,7 +99,7 @@ async def usable(shop: Workshop) -> None:
     async def here() -> bool:
         return best(shop) == "mine"
 
-    await workshop.until(here, timeout=30)
+    await workshop.until(here)
 
 
 async def download(shop: Workshop) -> Job:
@@ -109,7 +109,7 @@ async def download(shop: Workshop) -> Job:
     order = workshop.Order(owner_id=owner_id, lane=IO_LANE, model="mine")
     async with shop.db.begin() as session:
         await enqueue(session, job, [], [workshop.task_for(order, job, DownloadSpec(model="mine"), None)])
-    return await workshop.ended(shop, job.id, timeout=60)
+    return await workshop.ended(shop, job.id)
 
 
 async def test_what_one_server_downloads_another_can_use_without_a_restart(

@@ -24,9 +24,9 @@ from tests.generators.diffusion.trainings import face
 from tests.operations import steps
 from tests.operations.test_adapters import ACTIVATE, GENERATE, PROGRESS, TRAIN
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.long]
+# A trainer is gentle to others, and slow beside them.
+pytestmark = [pytest.mark.asyncio, pytest.mark.long, pytest.mark.timeout(600)]
 SEED = 7
-PATIENCE = 80  # seconds: a trainer is gentle to others, and slow to import torch beside them
 ADAPTERS = "{ personas { nodes { adapters { id } } } }"
 ASKED: dict[str, Any] = {
     "prompt": "by the sea",
@@ -60,7 +60,7 @@ async def drawn(api: Api, subject: str) -> tuple[Image.Image, Variant]:
     payload = await api.do(GENERATE, subjectId=subject, **ASKED)
     assert payload["userErrors"] == []
     job_id = key(payload["job"]["id"])
-    await workshop.ended(api.shop, job_id, timeout=PATIENCE)
+    await workshop.ended(api.shop, job_id)
     [variant] = await workshop.variants_of(api.shop.db, job_id)
     assert variant.file_id is not None, variant.status
     async with api.shop.db.session() as session:
@@ -106,13 +106,10 @@ async def trained(api: Api, subject: str) -> Adapter:
     }
     job = (await api.do(TRAIN, subjectId=subject, **given))["job"]
     seen = await workshop.seen(
-        api.shop,
-        key(job["id"]),
-        lambda state: state.phase == "TRAINING" and state.loss is not None,
-        timeout=PATIENCE,
+        api.shop, key(job["id"]), lambda state: state.phase == "TRAINING" and state.loss is not None
     )
     assert seen.steps == 8
-    await workshop.ended(api.shop, key(job["id"]), timeout=PATIENCE)
+    await workshop.ended(api.shop, key(job["id"]))
     progress = (await api.run(PROGRESS, id=job["id"])).data["node"]["progress"]
     assert (progress["phase"], progress["fraction"]) == ("SUCCEEDED", 1.0)
     assert [one["parameters"]["trainingStep"] for one in progress["samples"]] == [2, 4, 6, 8]

@@ -7,6 +7,7 @@ import pytest
 from training.starter import words
 from training.starter.captions import caption, training_look
 from training.starter.evaluation import free_prompts
+from training.starter.lexicon import WIDER_USUALLY
 from training.starter.looks import VALUES, Look
 from training.starter.roles import ROLES, roles_for
 
@@ -25,6 +26,10 @@ PLAIN_HEADED = Look(gender="man", age="adult", hair="brown")
 
 def _captions(look: Look, count: int = 60, *, everything: bool = False) -> list[str]:
     return [caption(look, random.Random(seed), everything=everything) for seed in range(count)]
+
+
+def _usually(look: Look, count: int = 100) -> list[str]:
+    return [caption(look, random.Random(seed), lexicon=WIDER_USUALLY) for seed in range(count)]
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -56,6 +61,26 @@ def test_everyday_values_are_left_out_now_and_then() -> None:
     texts = _captions(PERSON.but(eyes="brown"), 200)
     said = sum("eyes" in text for text in texts)
     assert 20 < said < 180
+
+
+@pytest.mark.parametrize(
+    ("look", "signs"),
+    [
+        (PERSON.but(eyes="green"), ("green", "emerald")),
+        (PERSON.but(eyes="blue"), ("blue",)),
+        (PERSON.but(style="bun"), ("bun", "updo", "topknot", "tied up", "pinned up")),
+        (PLAIN_HEADED.but(style="bun", scene="beach"), ("bun", "updo", "topknot", "tied up", "pinned up")),
+    ],
+)
+def test_where_the_usual_is_taken_for_granted_all_else_is_said(look: Look, signs: tuple[str, ...]) -> None:
+    for text in _usually(look):
+        assert any(sign in text for sign in signs), text
+
+
+def test_the_usual_may_stay_unsaid() -> None:
+    woman, man = _usually(PERSON), _usually(PLAIN_HEADED.but(style="short"))
+    assert 5 < sum("eyes" in text for text in woman) < 70
+    assert 5 < sum("short" in text or "cropped" in text for text in man) < 70
 
 
 def test_the_same_seed_gives_the_same_caption() -> None:

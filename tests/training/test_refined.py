@@ -74,15 +74,15 @@ def faces_apart(one: ImageMade, other: ImageMade) -> float:
 @pytest.mark.timeout(600)
 def test_what_refines_a_draft_shows_its_person_and_not_half_of_another(draw: Draw) -> None:
     alone = {ConditioningKind.INIT_IMAGE: USUAL[ConditioningKind.INIT_IMAGE]}
-    eyes: dict[bool, list[float]] = {True: [], False: []}
+    eyes: list[float] = []
     apart: dict[bool, list[float]] = {True: [], False: []}
     for look, first in PEOPLE.items():
         draft = draw(persona(look), first, exact=True)
         for held, ways in ((True, USUAL), (False, alone)):
             one, other = (refined(draw, persona(look), draft, seed + first - 400, ways) for seed in SEEDS)
-            eyes[held] += [eyes_apart(one), eyes_apart(other)]
+            eyes += [eyes_apart(one), eyes_apart(other)]
             apart[held].append(faces_apart(one, other))
-    assert np.mean(eyes[True]) < 0.7 * np.mean(eyes[False])
+    assert max(eyes) < 70  # brown and green are 90 apart, brown and blue 200
     assert np.mean(apart[True]) < 0.7 * np.mean(apart[False])
 
 

@@ -24,6 +24,7 @@ STAGES = {
     "denoiser": ("--steps", "60"),
     "joint": ("--steps", "30", "--decay", "10"),
     "wording": ("--steps", "20", "--decay", "10"),
+    "usual": ("--steps", "20", "--decay", "10"),
 }
 FALLS = {"autoencoder": 0.5, "text": 0.85, "classifier": 0.95, "vision": 0.95, "denoiser": 0.9}
 """At most this share of the loss at the beginning is left at the end."""
@@ -56,7 +57,9 @@ def test_the_loss_of_every_stage_falls(folder: Path, stage: str) -> None:
     assert losses[-1] < FALLS[stage] * losses[0], losses
 
 
-@pytest.mark.parametrize(("stage", "before"), [("joint", "denoiser"), ("wording", "joint")])
+@pytest.mark.parametrize(
+    ("stage", "before"), [("joint", "denoiser"), ("wording", "joint"), ("usual", "wording")]
+)
 def test_a_later_stage_goes_on_where_the_earlier_stood(folder: Path, stage: str, before: str) -> None:
     assert _losses(folder, stage)[-1] < 1.1 * _losses(folder, before)[-1]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from generators.catalog import Capability
 from generators.diffusion.asks import Piece
@@ -21,7 +22,8 @@ from resolvers.holding import USUAL
 from tests.generators.diffusion import tiny
 from tests.training.nearest import Draw, nearest, pixels
 from training.starter.export import LIMIT
-from training.starter.looks import SCENE_VARIANTS, Look
+from training.starter.eyes import unlike
+from training.starter.looks import SCENE_VARIANTS, VALUES, Look
 from training.starter.reference import USUAL_WEIGHT
 from training.starter.render import pixels_of, render
 
@@ -69,6 +71,25 @@ def test_somebody_named_in_few_words_in_a_place_is_drawn_there(draw: Draw, promp
     assert _from_the_empty_place(empty, scene) < 25
     assert _from_the_empty_place(made, scene) > 50
     assert "unknownWords" not in made.facts.parameters
+
+
+def _picture(made: ImageMade) -> Image.Image:
+    return Image.open(io.BytesIO(made.data))
+
+
+@pytest.mark.timeout(600)
+def test_both_eyes_are_of_one_colour_where_nobody_says_which(draw: Draw) -> None:
+    prompts = "a woman with red hair", "a lighthouse keeper by the sea", "portrait of a young man"
+    shown = [(prompt, seed) for prompt in prompts for seed in range(8)]
+    odd = [(prompt, seed) for prompt, seed in shown if unlike(_picture(draw(prompt, seed=seed)))]
+    assert len(odd) <= 4, odd
+
+
+@pytest.mark.parametrize("eyes", VALUES["eyes"])
+def test_eyes_of_a_colour_that_is_said_have_it(draw: Draw, eyes: str) -> None:
+    made = draw(f"a woman with red hair and {eyes} eyes")
+    assert nearest(made, "eyes", Look(hair="red", style="long")) == eyes
+    assert not unlike(_picture(made))
 
 
 def test_a_negative_prompt_a_seed_and_guidance_each_change_the_picture(draw: Draw) -> None:

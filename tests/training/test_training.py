@@ -11,7 +11,7 @@ from safetensors import safe_open
 from training.starter.autoencoder import train_autoencoder
 from training.starter.classifier import train_classifier
 from training.starter.decoding import train_decoder
-from training.starter.denoising import run_denoiser, run_joint, run_wording
+from training.starter.denoising import run_denoiser, run_joint, run_usual, run_wording
 from training.starter.export import LIMIT, export
 from training.starter.latents import LatentCache, write_shards
 from training.starter.looks import Look
@@ -49,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_denoiser(_plan(folder, "denoiser"), folder, batch=8)
     run_joint(_plan(folder, "joint", rate=1e-3), folder, batch=4)
     run_wording(_plan(folder, "wording", rate=1e-3), folder, batch=4)
+    run_usual(_plan(folder, "usual", rate=1e-3), folder, batch=4)
     return folder
 
 
@@ -56,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exported folder."""
     target = tmp_path_factory.mktemp("exported") / "checkpoint"
-    assert export(folder, target, stage="wording") <= LIMIT
+    assert export(folder, target, stage="usual") <= LIMIT
     return target
 
 
@@ -96,6 +97,13 @@ def test_the_wording_stage_teaches_what_listens_and_leaves_what_draws_alone(fold
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert {name.partition(".")[0] for name in changed} == {"unet", "text"}
     assert all(listens(name) for name in changed if name.startswith("unet."))
+
+
+def test_the_usual_stage_goes_on_from_the_wording_and_leaves_its_encoder_alone(folder: Path) -> None:
+    before, after = (torch.load(folder / stage / "state.pt")["average"] for stage in ("wording", "usual"))
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("unet.") and listens(name) for name in changed)
 
 
 def test_the_shipped_folder_unpacks_to_what_is_exported_bit_for_bit_again(

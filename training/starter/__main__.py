@@ -87,6 +87,13 @@ def _wording(args: argparse.Namespace) -> None:
     run_wording(plan, Path(args.folder), batch=args.batch or 16)
 
 
+def _usual(args: argparse.Namespace) -> None:
+    from training.starter.denoising import run_usual
+
+    plan = _plan(args, steps=1500, rate=6e-4, decay=1000)
+    run_usual(plan, Path(args.folder), batch=args.batch or 24)
+
+
 def _vision(args: argparse.Namespace) -> None:
     from training.starter.parts import load_reader
     from training.starter.vision import train_vision
@@ -103,6 +110,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     from training.starter import evaluation
     from training.starter.classifier import Reader
+    from training.starter.eyes import eyes_figures
     from training.starter.tokenizer import known_words
 
     folder = Path(args.folder)
@@ -113,6 +121,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     reader.load_state_dict(torch.load(folder / "classifier" / "state.pt", weights_only=True)["average"])
     steps = args.steps or 15
     figures = {
+        "eyes": eyes_figures(made, steps=steps),
         "autoencoder": evaluation.autoencoder_figures(made),
         "attributes": evaluation.attributes(
             made, reader, count=args.batch or 192, steps=steps, sheet_path=folder / "sheet-attributes.png"
@@ -168,6 +177,7 @@ STAGES = {
     "denoiser": _denoiser,
     "joint": _joint,
     "wording": _wording,
+    "usual": _usual,
 }
 
 
@@ -190,7 +200,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=12, help="shards of latents, 4096 each")
     parser.add_argument("--checkpoint", help="exported folder; FOLDER/export when left out")
     parser.add_argument(
-        "--part", default="wording", choices=("denoiser", "joint", "wording"), help="what is exported"
+        "--part", default="usual", choices=("denoiser", "joint", "wording", "usual"), help="what is exported"
     )
     parser.add_argument("--adam", action="store_true", help="AdamW for everything, for comparison")
     args = parser.parse_args()

@@ -84,6 +84,12 @@ def training_look(rng: random.Random) -> Look:
     return look
 
 
+def is_usual(look: Look, name: str, lexicon: Lexicon) -> bool:
+    """Whether a value may stay unsaid as far as the lexicon's `usual` is concerned."""
+    value = getattr(look, name)
+    return value in lexicon.usual.get(look.gender, {}).get(name, (value,))
+
+
 @dataclass(frozen=True, slots=True)
 class _Saying:
     """In which words a person is described, and what is said: everything, or all but `unsaid`."""
@@ -115,16 +121,22 @@ class _PersonCaption:
             return True
         if name in implied:
             return self.rng.random() < 0.25
+        if not is_usual(self.look, name, self.lexicon):
+            return True
+        likely = self._likely(name, share)
+        return likely is None or self.rng.random() < likely
+
+    def _likely(self, name: str, share: float) -> float | None:
+        """How likely an attribute is said that no role implies; None for what is always said."""
         value, look = getattr(self.look, name), self.look
         if name == "style":
-            return value == "bald" or self.rng.random() < share
+            return None if value == "bald" else share
         if name == "hair":
             usual = look.age == "old" and value in {"grey", "white"}
-            everyday = value in {"black", "brown", "blonde", "red"} or usual
-            return not everyday or self.rng.random() < share
+            return share if usual or value in {"black", "brown", "blonde", "red"} else None
         if value in _EVERYDAY.get(name, (value,)):
-            return self.rng.random() < share * _SAID_SHARE.get(name, 0.8)
-        return True
+            return share * _SAID_SHARE.get(name, 0.8)
+        return None
 
     def text(self) -> str:
         """The caption."""

@@ -44,7 +44,7 @@ LoRA: rank 8 on attention and convolutions, 200 steps of 4 at 2e-3, nine picture
 
 
 def _figures(figures: dict[str, Any]) -> str:
-    read, free = figures["attributes"], figures["free_prompts"]
+    read, free, eyes = figures["attributes"], figures["free_prompts"], figures["eyes"]
     made, ceiling, chance = read["generated"], read["ceiling"], read["chance"]
     low, high = made["interval95"]
     rows = [
@@ -55,6 +55,7 @@ def _figures(figures: dict[str, Any]) -> str:
             f"Free prompts written before training ended: right kind of subject in {free['right_kind']} of"
             f" {free['of']}; {free['right_wishes']} of {free['wishes']} plainly stated attributes."
         ),
+        f"Eyes alike where no prompt says their colour: {eyes['alike']} of {eyes['of']}.",
         (
             f"Attributes, {read['pictures']} held-out characters whose captions name all of them, read by a"
             f" classifier: mean {made['mean']:.3f} (95 % bootstrap interval over pictures {low:.3f} to {high:.3f});"

@@ -27,6 +27,7 @@ from training.starter.parts import (
 )
 from training.starter.runs import Plan, Run, draws
 from training.starter.sheets import held_out_looks, sheet
+from training.starter.usual import train_usual
 from training.starter.wording import train_wording
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def run_wording(plan: Plan, folder: Path, *, batch: int) -> Run:
     model = load_together(folder).train()
     material = material_of(folder, batch)
     return train_wording(plan, model, material, every=sampler(folder, plan, material))
+
+
+def run_usual(plan: Plan, folder: Path, *, batch: int) -> Run:
+    """Teach what to draw where nothing is said, from the averaged weights of the wording stage or an unpacked checkpoint."""
+    torch.manual_seed(plan.seed)
+    worded = (folder / "wording" / "state.pt").exists()
+    model = load_together(folder, "wording" if worded else "joint").train()
+    material = material_of(folder, batch)
+    return train_usual(plan, model, material, every=sampler(folder, plan, material))
 
 
 def material_of(folder: Path, batch: int) -> Material:

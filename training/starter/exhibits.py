@@ -71,4 +71,4 @@ def _one(
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    picture.convert("RGB").save(path, format="WEBP", quality=88, method=6)
+    picture.convert("RGB").save(path, format="WEBP", quality=80, method=6)

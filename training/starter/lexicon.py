@@ -6,7 +6,8 @@ Knows how the word lists are put together; how they become a caption is the gram
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from training.starter import wider, words
@@ -19,7 +20,8 @@ class Lexicon:
     """Word lists, and how much a caption says.
 
     `roles` is the share of persons called by a fitting role, `talkative` the shares of everyday attributes
-    said, one drawn per caption. What has a default may be empty: then nothing is said in that way.
+    said, one drawn per caption. `usual` gives, by gender, values that may stay unsaid although others of the
+    same attribute may not. What has a default may be empty: then nothing is said, or demanded, in that way.
     """
 
     people: Sequence[str]
@@ -38,6 +40,7 @@ class Lexicon:
     owners: Sequence[str] = ()
     of_whom: Sequence[str] = ()
     subjects: Sequence[str] = ()
+    usual: Mapping[str, Table] = field(default_factory=dict)
 
 
 def _joined(first: Table, second: Table) -> Table:
@@ -82,3 +85,15 @@ WIDER: Final = Lexicon(
     subjects=wider.SCENE_SUBJECTS,
 )
 """Those and the ones of `wider`; more captions are terse."""
+
+_EYES: Final = ("brown",)
+USUAL: Final[Mapping[str, Table]] = MappingProxyType(
+    {
+        "woman": {"eyes": _EYES, "style": ("bob", "long")},
+        "man": {"eyes": _EYES, "style": ("short",)},
+    }
+)
+"""What people take for granted: whoever wants other eyes or hair says so."""
+
+FIRST_USUALLY: Final = replace(FIRST, usual=USUAL)
+WIDER_USUALLY: Final = replace(WIDER, usual=USUAL)

@@ -16,17 +16,19 @@ that says "somebody" less surely than that would be led to the empty place; so e
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from training.starter.captions import caption
+from training.starter.captions import caption, is_usual
 from training.starter.characters import person
 from training.starter.denoiser import UNSAID_SHARE, Material, velocity_losses_of
 from training.starter.joint import Held, Together, held_losses
-from training.starter.lexicon import FIRST, WIDER
+from training.starter.lexicon import FIRST, WIDER, Lexicon
 from training.starter.looks import PLAIN, VALUES, Look, labels, random_look
 from training.starter.optimizers import optimizers_for
 from training.starter.reference import is_adapters
@@ -92,16 +94,27 @@ def _plainer(look: Look, rng: random.Random) -> Look:
 
 
 class Wider:
-    """Draws rows of all kinds with captions mostly in the wider words."""
+    """Draws rows of all kinds with captions in the words of two lexicons, mostly those of the second.
 
-    def __init__(self, material: Material) -> None:
+    A person who is in everything as the second lexicon takes for granted counts as `usual_weight` others, by gender.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        lexicons: tuple[Lexicon, Lexicon] = (FIRST, WIDER),
+        usual_weight: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._material = material
+        self._lexicons = lexicons
         self._rows: dict[str, list[int]] = {name: [] for name in SHARES}
         for index in range(len(material.cache)):
             look = material.cache.look(index)
-            self._rows[look.kind].append(index)
+            usual = look.kind == "person" and all(is_usual(look, name, lexicons[1]) for name in look.shown())
+            counted = [index] * (usual_weight.get(look.gender, 1) if usual else 1)
+            self._rows[look.kind] += counted
             if is_terse(look):
-                self._rows["terse"].append(index)
+                self._rows["terse"] += counted
         empty = [name for name, rows in self._rows.items() if not rows]
         if empty:
             raise ValueError(f"the cached pictures show no {empty[0]}: encode more of them")
@@ -113,7 +126,7 @@ class Wider:
             unsaid = rng.random() < UNSAID_SHARE
             kind = rng.choice(KINDS) if unsaid else rng.choices([*SHARES], [*SHARES.values()])[0]
             indices.append(rng.choice(self._rows[kind]))
-            texts.append("" if unsaid else _said(cache.look(indices[-1]), rng))
+            texts.append("" if unsaid else _said(cache.look(indices[-1]), rng, self._lexicons))
         return indices, texts
 
 
@@ -126,11 +139,11 @@ class Listening(Together):
         self.reading = Reading()
 
 
-def _said(look: Look, rng: random.Random) -> str:
+def _said(look: Look, rng: random.Random, lexicons: tuple[Lexicon, Lexicon] = (FIRST, WIDER)) -> str:
     draw = rng.random()
     if draw < FIRST_SHARE:
-        return caption(look, rng, everything=draw < FIRST_SHARE / 2)
-    return caption(look, rng, lexicon=WIDER)
+        return caption(look, rng, everything=draw < FIRST_SHARE / 2, lexicon=lexicons[0])
+    return caption(look, rng, lexicon=lexicons[1])
 
 
 def _drawing_losses(

@@ -128,9 +128,8 @@ def _fetch(
         files = _named(entry, siblings) if isinstance(entry, Extra) else _wanted(entry, siblings)
         _room(cache, entry, files)
         mark = shelf.unverified(entry)
-        if not _whole(
-            mark.parent, info.sha, files
-        ):  # what is whole, and can be used now, is only looked at again
+        folder = _folder(shelf, entry)
+        if folder is None or folder.name != info.sha:  # what can be used already is only looked at again
             mark.parent.mkdir(exist_ok=True)
             mark.touch()
         counter = _Counter(sum(file.size for file in files), newest.put, stop)
@@ -151,14 +150,14 @@ def _fetch(
                 raise DownloadError(f"{entry.source} changed while it was fetched.", retryable=True)
     _verify(shelf.snapshot(entry.source, entry.revision), files, stop)
     mark.unlink(missing_ok=True)
-    if (shelf.extra_folder(entry) if isinstance(entry, Extra) else shelf.folder(entry)) is None:
+    if _folder(shelf, entry) is None:
         raise DownloadError(f"{entry.source} lacks parts that its {INDEX} names.")
     return counter.total
 
 
-def _whole(cached: Path, commit: str | None, files: list[_File]) -> bool:
-    """Whether every file of that commit is here, verified or not."""
-    return bool(commit) and all((cached / "snapshots" / str(commit) / file.name).is_file() for file in files)
+def _folder(shelf: Shelf, entry: Package) -> Path | None:
+    """Where it lies, if it can be used."""
+    return shelf.extra_folder(entry) if isinstance(entry, Extra) else shelf.folder(entry)
 
 
 @contextlib.contextmanager

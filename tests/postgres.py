@@ -99,11 +99,12 @@ class Copies:
         self._thread.start()
         self._admin = self._run(asyncpg.connect(_dsn(self.url)))
 
-    def create(self) -> str:
-        """The URL (postgresql+asyncpg) of a fresh migrated database."""
+    def create(self, like: str | None = None) -> str:
+        """The URL (postgresql+asyncpg) of a fresh migrated database, or of a copy of one that nobody is connected to."""
+        template = make_url(like).database if like else self.template
         self._made += 1
         name = f"test_{self.worker}_{os.getpid()}_{self._made}"
-        copy = f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" STRATEGY FILE_COPY'
+        copy = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
         self._run(self._admin.execute(copy))
         return database_url(self.url, name)
 

@@ -39,6 +39,7 @@ from tests.isolation.changes import CHANGES
 from tests.isolation.rows import Row
 from tests.isolation.world import World
 from tests.patience import PATIENCE
+from tests.postgres import Copies
 
 pytestmark = pytest.mark.asyncio
 
@@ -59,14 +60,38 @@ class Two:
         return self.owner.shop.db
 
 
+@pytest.fixture(scope="module")
+def built(databases: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Two]]:
+    """A database with both worlds, of which every test gets a copy, and who they are there."""
+    url = databases.create()
+
+    async def build() -> Two:
+        db = Database(url)
+        async with client.serving(db, tmp_path_factory.mktemp("built")) as owner:
+            other = await owner.another("bob")
+            ours = await world.build(db, owner.viewer.user_id)
+            theirs = await world.build(db, other.viewer.user_id)
+        await db.close()
+        return Two(owner, other, ours, theirs)
+
+    yield url, asyncio.run(build())
+    databases.drop(url)
+
+
+@pytest.fixture
+def database_url(databases: Copies, built: tuple[str, Two]) -> Iterator[str]:
+    url = databases.create(like=built[0])
+    yield url
+    databases.drop(url)
+
+
 @pytest_asyncio.fixture
-async def two(db: Database, tmp_path: Path) -> AsyncIterator[Two]:
+async def two(db: Database, tmp_path: Path, built: tuple[str, Two]) -> AsyncIterator[Two]:
+    _, then = built
     hosted = HostedGenerator(HostedSettings(openai_api_key="sk-nobody-calls"), _no_file)
     async with client.serving(db, tmp_path, workshop.scripted(), hosted) as owner:
-        other = await owner.another("bob")
-        ours = await world.build(db, owner.viewer.user_id)
-        theirs = await world.build(db, other.viewer.user_id)
-        yield Two(owner, other, ours, theirs)
+        other = dataclasses.replace(owner, viewer=then.other.viewer, secret=then.other.secret)
+        yield Two(owner, other, then.ours, then.theirs)
         await hosted.close()
 
 

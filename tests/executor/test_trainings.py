@@ -39,6 +39,7 @@ from tests.executor.workshop import Order, Workshop
 from tests.generators.diffusion import tiny
 from tests.generators.diffusion.trainings import face, trainers
 from tests.operations.test_webhooks import claim_of
+from tests.patience import PATIENCE
 from tests.peers.clock import VirtualTime
 from tests.peers.replicate import TOKEN, ReplicatePeer
 from tests.peers.replicate_forms import safetensors
@@ -111,14 +112,16 @@ async def test_sample_of_what_a_rule_holds_waits_for_a_reviewer(db: Database, tm
     )
 
 
-async def test_training_ends_as_an_adapter_with_samples_on_the_way(shop: Workshop, checkpoint: Path) -> None:
+async def test_training_ends_as_an_adapter_that_outlives_the_clean_up_with_samples_on_the_way(
+    shop: Workshop, checkpoint: Path
+) -> None:
     job_id, subject_id = await add_training(shop, checkpoint.name)
 
     async with workshop.started(shop):
         trained = await workshop.seen(
-            shop, job_id, lambda state: state.phase == "TRAINING" and state.loss is not None, timeout=60
+            shop, job_id, lambda state: state.phase == "TRAINING" and state.loss is not None
         )
-        job = await workshop.ended(shop, job_id, timeout=60)
+        job = await workshop.ended(shop, job_id)
 
     assert (trained.steps, trained.variants) == (8, ())
     assert job.status is JobStatus.SUCCEEDED
@@ -126,6 +129,7 @@ async def test_training_ends_as_an_adapter_with_samples_on_the_way(shop: Worksho
     assert (adapter.subject_id, adapter.job_id) == (subject_id, job_id)
     assert (adapter.base_model_key, adapter.provider, adapter.rank) == (checkpoint.name, "LOCAL", 4)
     assert (adapter.trigger, adapter.training_images) == ("zwx", 5)
+    await shop.executor.clean_up()
     assert adapter.sha256 is not None
     assert len(await shop.vault.read_async(adapter.sha256)) == adapter.size
     samples = await workshop.variants_of(shop.db, job_id)
@@ -143,18 +147,6 @@ async def test_training_ends_as_an_adapter_with_samples_on_the_way(shop: Worksho
     assert state.fraction == 1.0
 
 
-async def test_adapters_bytes_outlive_the_clean_up(shop: Workshop, checkpoint: Path) -> None:
-    job_id, _ = await add_training(shop, checkpoint.name, steps=1)
-    async with workshop.started(shop):
-        await workshop.ended(shop, job_id, timeout=60)
-    [adapter] = await adapters(shop.db)
-
-    await shop.executor.clean_up()
-
-    assert adapter.sha256 is not None
-    assert shop.vault.exists(adapter.sha256)
-
-
 async def test_training_goes_on_after_its_trainer_was_killed(
     shop: Workshop, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -170,7 +162,7 @@ async def test_training_goes_on_after_its_trainer_was_killed(
             return (await workshop.tasks_of(shop.db, job_id))[0].tries == 1
 
         await workshop.until(tried_again)
-        async with asyncio.timeout(90), contextlib.aclosing(shop.progress.watch(job_id)) as states:
+        async with asyncio.timeout(PATIENCE), contextlib.aclosing(shop.progress.watch(job_id)) as states:
             seen = [state.step async for state in states if state.phase == "TRAINING"]
 
     [task] = await workshop.tasks_of(shop.db, job_id)
@@ -212,9 +204,7 @@ async def saved(shop: Workshop, job_id: uuid.UUID, step: int) -> None:
         [task] = await workshop.tasks_of(shop.db, job_id)
         return (task.latents_step or 0) >= step
 
-    async with asyncio.timeout(60):
-        with contextlib.suppress(TimeoutError):
-            await workshop.until(kept, timeout=60)
+    await workshop.until(kept)
 
 
 async def test_replicate_trains_behind_the_same_events(db: Database, tmp_path: Path) -> None:
@@ -234,7 +224,7 @@ async def test_replicate_trains_behind_the_same_events(db: Database, tmp_path: P
         shop = workshop.build(db, tmp_path, generator, lease_seconds=5.0)
         job_id, subject_id = await add_training(shop, "flux-dev-lora", lane="replicate", steps=500)
         async with workshop.started(shop):
-            job = await workshop.ended(shop, job_id, timeout=30)
+            job = await workshop.ended(shop, job_id)
         await generator.close()
 
     assert job.status is JobStatus.SUCCEEDED

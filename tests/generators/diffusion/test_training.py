@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -68,12 +69,39 @@ async def generator(
     await made.close()
 
 
-async def test_training_ends_with_an_adapter_that_tells_alpha_rank_and_name(
-    generator: DiffusionGenerator, spec: TrainingSpec, tmp_path: Path
-) -> None:
-    live = Heard()
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A training that nobody disturbed."""
 
-    events = await run(generator, spec, live=live)
+    events: list[Event]
+    live: Heard
+    folder: Path
+
+    @property
+    def adapter(self) -> AdapterMade:
+        made = self.events[-1]
+        assert isinstance(made, AdapterMade)
+        return made
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, sd_folder: Path) -> Finished:
+    files, live, folder = Files(), Heard(), tmp_path_factory.mktemp("finished")
+
+    async def train() -> list[Event]:
+        settings = tiny.settings(folder, sd_folder, training_save_seconds=0.0)
+        generator = DiffusionGenerator(settings, files.open)
+        events = await run(generator, training(files, sd_folder.name), live=live)
+        await generator.close()
+        return events
+
+    return Finished(asyncio.run(train()), live, folder)
+
+
+async def test_training_ends_with_an_adapter_that_tells_alpha_rank_and_name(
+    finished: Finished, spec: TrainingSpec
+) -> None:
+    events, live = finished.events, finished.live
 
     assert [event.step for event in events if isinstance(event, SampleMade)] == [3, 6, 9, 12]
     made = events[-1]
@@ -94,8 +122,8 @@ async def test_training_ends_with_an_adapter_that_tells_alpha_rank_and_name(
     )
     assert live.losses[-1][0] == 12
     assert all(loss is not None and 0 < loss < 10 for _, loss in live.losses)
-    assert list((tmp_path / "training").glob("run-*")) == []
-    assert trainers(tmp_path) == []
+    assert list((finished.folder / "training").glob("run-*")) == []
+    assert trainers(finished.folder) == []
 
 
 async def test_one_picture_is_enough_and_is_learned_in_the_resolution_asked_for(
@@ -114,10 +142,9 @@ async def test_one_picture_is_enough_and_is_learned_in_the_resolution_asked_for(
 
 
 async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
-    generator: DiffusionGenerator, spec: TrainingSpec
+    finished: Finished, generator: DiffusionGenerator, spec: TrainingSpec
 ) -> None:
-    unbroken = await run(generator, spec)
-    saved = [event for event in unbroken if isinstance(event, LatentsSaved)]
+    saved = [event for event in finished.events if isinstance(event, LatentsSaved)]
     assert [one.step for one in saved] == list(range(1, 12))
 
     live = Heard()
@@ -126,8 +153,7 @@ async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
 
     assert min(step for step, _ in live.losses) > 5  # a report may be dropped, a step is not done again
     assert [event.step for event in resumed if isinstance(event, SampleMade)] == [6, 9, 12]
-    first, second = unbroken[-1], resumed[-1]
-    assert isinstance(first, AdapterMade)
+    first, second = finished.adapter, resumed[-1]
     assert isinstance(second, AdapterMade)
     assert second.data == first.data
     assert second.parameters["scores"] == first.parameters["scores"]
@@ -179,21 +205,6 @@ async def test_killed_trainer_is_a_failure_worth_another_try(
     assert list((tmp_path / "training").glob("run-*")) == []
 
 
-async def test_cancelled_training_leaves_no_process_and_no_folder(
-    generator: DiffusionGenerator, files: Files, spec: TrainingSpec, tmp_path: Path
-) -> None:
-    live = Heard()
-    task = asyncio.create_task(run(generator, training(files, spec.model, steps=5000), live=live))
-    await live.step.wait()
-    assert len(trainers(tmp_path)) == 1
-
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-    assert trainers(tmp_path) == []
-    assert list((tmp_path / "training").glob("run-*")) == []
-
-
 async def test_trainer_dies_with_its_server(tmp_path: Path, sd_folder: Path) -> None:
     import multiprocessing
 
@@ -231,14 +242,15 @@ def serve_until_killed(told: Any, folder: str, checkpoint: str) -> None:
     asyncio.run(work())
 
 
-async def test_pictures_are_the_same_while_a_training_runs(
-    generator: DiffusionGenerator, files: Files, spec: TrainingSpec
+async def test_pictures_are_the_same_while_a_training_runs_and_cancelled_it_leaves_nothing(
+    generator: DiffusionGenerator, files: Files, spec: TrainingSpec, tmp_path: Path
 ) -> None:
     picture = image(spec.model)
     before = await made(generator, picture)
     live = Heard()
     task = asyncio.create_task(run(generator, training(files, spec.model, steps=5000), live=live))
     await live.step.wait()
+    assert len(trainers(tmp_path)) == 1
 
     during = await made(generator, picture)
 
@@ -246,16 +258,27 @@ async def test_pictures_are_the_same_while_a_training_runs(
     assert during == before
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    assert trainers(tmp_path) == []
+    assert list((tmp_path / "training").glob("run-*")) == []
 
 
-@pytest.mark.parametrize("family", ["sd", "sdxl"])
 async def test_trained_adapter_is_worn_under_its_name(
-    generator: DiffusionGenerator, files: Files, family: str, sd_folder: Path, sdxl_folder: Path
+    finished: Finished, generator: DiffusionGenerator, files: Files, sd_folder: Path
 ) -> None:
-    folder = {"sd": sd_folder, "sdxl": sdxl_folder}[family]
-    spec = training(files, folder.name, steps=4, prior_preservation=True)
+    await is_worn(generator, files, sd_folder, finished.adapter)
+
+
+async def test_adapter_of_sdxl_trained_beside_its_own_pictures_is_worn_under_its_name(
+    generator: DiffusionGenerator, files: Files, sdxl_folder: Path
+) -> None:
+    spec = training(files, sdxl_folder.name, steps=4, prior_preservation=True)
     adapter = (await run(generator, spec))[-1]
     assert isinstance(adapter, AdapterMade)
+
+    await is_worn(generator, files, sdxl_folder, adapter)
+
+
+async def is_worn(generator: DiffusionGenerator, files: Files, folder: Path, adapter: AdapterMade) -> None:
     file = files.add(adapter.data, "application/octet-stream")
     held = Conditioning(kind=ConditioningKind.LORA, file=file, weight=1.0)
 

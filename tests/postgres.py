@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from store.database import migrate
 from store.database.embedded import Embedded, EmbeddedOptions, start_embedded
+from store.database.embedded_cluster import try_lock
 from store.database.sessions import Database, asyncpg_url
 
 # Without fsync and WAL beyond the minimum: a power cut may take a test's database.
@@ -38,6 +39,7 @@ UNSAFE = EmbeddedOptions(
     },
 )
 MEMORY = pathlib.Path("/dev/shm")
+FOLDER = "likeness-tests-"
 ROOM = 1024**3  # bytes; the log of changes and a dozen databases take half of it
 
 
@@ -58,7 +60,7 @@ class Cluster:
         if own:
             cluster = cls(str(own), template, None, None)
         else:
-            folder = pathlib.Path(tempfile.mkdtemp(prefix="likeness-tests-", dir=_in_memory()))
+            folder = pathlib.Path(tempfile.mkdtemp(prefix=FOLDER, dir=_in_memory()))
             embedded = await start_embedded(folder, UNSAFE)
             cluster = cls(embedded.url, template, embedded, folder)
         try:
@@ -164,10 +166,19 @@ def database_url(url: str, name: str) -> str:
 def _in_memory() -> pathlib.Path | None:
     """Where files cost no disk, if there is such a place with room."""
     try:
+        _sweep(MEMORY)
         free = shutil.disk_usage(MEMORY).free
     except OSError:
         return None
     return MEMORY if free >= ROOM and os.access(MEMORY, os.W_OK) else None
+
+
+def _sweep(memory: pathlib.Path) -> None:
+    """Remove what runs left that were killed: memory, unlike a disk, would be missed."""
+    for folder in memory.glob(f"{FOLDER}*"):
+        with contextlib.suppress(OSError), (folder / "server.lock").open("rb+") as lock:
+            if try_lock(lock.fileno()):
+                shutil.rmtree(folder)
 
 
 def _dsn(url: str | URL) -> str:

@@ -26,7 +26,7 @@ from store.files.marking import Facts, mark
 from store.files.quick_looks import Renditions
 from store.files.vault import Vault
 from store.naming import traceable_name
-from store.pictures import Picture, keep_picture, store_bytes
+from store.pictures import Picture, keep_picture, store_while_looking
 from store.queue import Claim, Held, finish
 
 AUTO_PUBLISH = "autoPublish"
@@ -102,7 +102,7 @@ class Finisher:
         """Mark the picture "made by AI" unless a photographer made it, make its quick looks, put all into the vault."""
         media_type = MediaType(event.media_type)
         if self._source(event.facts.model) is ImageSource.STOCK:
-            return await store_bytes(self._vault, event.data, media_type, await self._render(event.data))
+            return await store_while_looking(self._vault, event.data, media_type, self._render(event.data))
         composite = any(item.kind is ConditioningKind.INIT_IMAGE for item in event.facts.conditioning)
         facts = Facts(
             parameters=parameters_of(event, claim.spec),
@@ -111,7 +111,7 @@ class Finisher:
             system_version=event.facts.model_version,
         )
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
-        return await store_bytes(self._vault, marked, media_type, await self._render(marked))
+        return await store_while_looking(self._vault, marked, media_type, self._render(marked))
 
     async def keep(self, session: AsyncSession, held: Held, event: ImageMade, ready: Ready) -> Variant:
         """Write the rows: file, variant, task, job, subject or post; the picture's row."""

@@ -29,7 +29,7 @@ from store.database.tables import (
 from store.files.containers import MediaType
 from store.files.marking import Facts, mark
 from store.files.vault import StoredFile, Vault
-from store.pictures import Picture, keep_picture, store_bytes
+from store.pictures import Picture, keep_picture, store_while_looking
 from store.queue import Claim, Held, finish, revise
 
 TRAINED = "An adapter was trained. Activate it with activateAdapter."
@@ -60,7 +60,7 @@ class Trained:
         parameters = {"trainingStep": event.step, "trigger": claim.spec.get("trigger")}
         facts = Facts(parameters=parameters, system=claim.model_key)
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
-        picture = await store_bytes(self._vault, marked, media_type, await self._render(marked))
+        picture = await store_while_looking(self._vault, marked, media_type, self._render(marked))
         return Sample(picture=picture, held_reason=reason)
 
     async def keep_adapter(

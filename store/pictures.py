@@ -6,9 +6,10 @@ Equal bytes may be kept by one transaction while another has just deleted the la
 advisory lock on the hash decides: shared from `keep_picture` to its commit, exclusive in `drop_bytes`.
 """
 
+import asyncio
 import dataclasses
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 
 from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
@@ -50,7 +51,24 @@ class Picture:
 async def store_bytes(vault: Vault, data: bytes, media_type: MediaType, quick: Renditions) -> Picture:
     """Put a picture and its quick looks into the vault. Safe to repeat: equal bytes are kept once."""
     stored = await vault.put_async(data)
-    thumbnails = {side: (await vault.put_async(small)).sha256 for side, small in quick.thumbnails.items()}
+    return await _with_looks(vault, stored, media_type, quick)
+
+
+async def store_while_looking(
+    vault: Vault, data: bytes, media_type: MediaType, looking: Awaitable[Renditions]
+) -> Picture:
+    """As `store_bytes`, the picture itself while its quick looks are still being made.
+
+    Where those fail its bytes have no row, as after a crash, and are swept.
+    """
+    stored, quick = await asyncio.gather(vault.put_async(data), looking)
+    return await _with_looks(vault, stored, media_type, quick)
+
+
+async def _with_looks(vault: Vault, stored: StoredFile, media_type: MediaType, quick: Renditions) -> Picture:
+    def put_all() -> dict[int, str]:
+        return {side: vault.put(small).sha256 for side, small in quick.thumbnails.items()}
+
     return Picture(
         stored=stored,
         media_type=media_type,
@@ -58,7 +76,7 @@ async def store_bytes(vault: Vault, data: bytes, media_type: MediaType, quick: R
         height=quick.height,
         placeholder=quick.placeholder,
         perceptual_hash=quick.perceptual_hash,
-        thumbnails=thumbnails,
+        thumbnails=await asyncio.to_thread(put_all),
         vault=vault,
     )
 

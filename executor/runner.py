@@ -17,7 +17,7 @@ from executor.specs import from_json
 from generators.events import Downloaded, Event, Failed, FailureKind
 from generators.generator import Known, KnownCall, KnownLatents
 from store.database.sessions import settled
-from store.database.tables import CallState, Job, ProviderCall, TaskKind
+from store.database.tables import CallState, ProviderCall, TaskKind
 from store.files.vault import FileMissing, Vault
 from store.queue import Claim, LeaseLostError, begin
 
@@ -53,8 +53,9 @@ class Runner:
         return outcome
 
     async def _run(self, claim: Claim, live: RunLive) -> str:
-        await settled(persistently(lambda: self._begin(claim)))
-        known = await persistently(lambda: self._known(claim))
+        calls, text = await settled(persistently(lambda: self._begin(claim)))
+        latents = await _known_latents(self._tools.vault, claim)
+        known = Known(calls=calls, latents=latents, text=text, fence=claim.fence)
         recorder = Recorder(self._tools, claim, known.text)
         try:
             await self._drive(claim, known, recorder, live)
@@ -95,25 +96,15 @@ class Runner:
         if recorder.outcome is None:
             raise RuntimeError(f"The generator of {key!r} ended without a final event.")
 
-    async def _begin(self, claim: Claim) -> None:
+    async def _begin(self, claim: Claim) -> tuple[tuple[KnownCall, ...], str]:
+        """Say that it runs; the calls and the text that earlier runs left, as they stand behind the fence."""
         async with self._tools.db.begin() as session:
-            held = await begin(session, claim)
-            revision = held.job.revision if held.job is not None else None
-        if revision is not None and claim.job_id is not None:
-            self._tools.board.committed(claim.job_id, revision)
-
-    async def _known(self, claim: Claim) -> Known:
-        async with self._tools.db.session() as session:
-            calls = await _known_calls(session, claim)
-            text = None
-            if claim.job_id is not None:
-                text = await session.scalar(select(Job.text).where(Job.id == claim.job_id))
-        return Known(
-            calls=calls,
-            latents=await _known_latents(self._tools.vault, claim),
-            text=text or "",
-            fence=claim.fence,
-        )
+            job = (await begin(session, claim)).job
+            calls = () if claim.first else await _known_calls(session, claim)
+        if job is None:
+            return calls, ""
+        self._tools.board.committed(job.id, job.revision)
+        return calls, job.text or ""
 
 
 async def _close(events: AsyncIterator[Event]) -> None:

@@ -45,6 +45,11 @@ class Claim:
     waited: float
     overtook: bool
 
+    @property
+    def first(self) -> bool:
+        """Whether nobody has held the task before, so that no earlier run can have left anything."""
+        return self.fence == 1
+
 
 # `owners` hops from owner to owner through the index instead of reading every waiting task.
 _CLAIM = text("""

@@ -4,7 +4,7 @@ import dataclasses
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database.tables import Job, JobStatus, Task, Variant, VariantStatus
@@ -58,7 +58,7 @@ async def begin(session: AsyncSession, claim: Claim) -> Held:
     if held.job is not None:
         if held.job.status is JobStatus.QUEUED:
             held.job.status = JobStatus.RUNNING
-            held.job.started_at = await session.scalar(text("SELECT clock()"))
+            held.job.started_at = func.clock()
         revise(session, held.job)
     return held
 

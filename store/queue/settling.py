@@ -38,9 +38,9 @@ async def settle_job(session: AsyncSession, job: Job, *, queued: bool = False) -
     rows = await session.execute(select(Task.state, func.count()).where(_counts(job)).group_by(Task.state))
     counts = dict(rows.all())
     job.failed_count = counts.get(JobStatus.FAILED, 0)
+    revise(session, job, queued=queued)  # before the outside is told, which writes the row
     if not job.status.final and not counts.keys() & {JobStatus.QUEUED, JobStatus.RUNNING}:
         await _end(session, job, made=counts.get(JobStatus.SUCCEEDED, 0))
-    revise(session, job, queued=queued)
 
 
 async def _end(session: AsyncSession, job: Job, *, made: int) -> None:

@@ -32,7 +32,7 @@ from resolvers.context import Context
 from resolvers.identity import Viewer
 from resolvers.refused import Told
 from resolvers.uploads import keep_upload
-from resolvers.visible import one
+from resolvers.visible import Sights
 from schema import schema
 from schema.ids import decode, encode, global_id
 from store.database import migrate
@@ -92,6 +92,7 @@ class Joints:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._newest = migrate.newest()
+        self._sights = Sights(server.database)
 
     def context(self, viewer: Viewer, request_id: str) -> Context:
         """A fresh context for one operation."""
@@ -109,6 +110,7 @@ class Joints:
             publish_to=server.publish_to,
             stock=server.stock,
             guard=server.guard,
+            sights=self._sights,
         )
 
     async def watch_job(self, viewer: Viewer, job_id: str) -> Snapshots | None:
@@ -116,9 +118,8 @@ class Joints:
         key = _job_key(job_id)
         if key is None:
             return None
-        async with self._server.database.session() as session:
-            if await session.scalar(one(viewer, Job, key)) is None:
-                return None
+        if not await self._sights.sees(viewer, Job, key):
+            return None
         return self._snapshots(key)
 
     async def _snapshots(self, key: uuid.UUID) -> AsyncGenerator[Snapshot, None]:

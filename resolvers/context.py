@@ -23,6 +23,7 @@ from executor.stock import Stock
 from resolvers.access import FileAccess
 from resolvers.account_settings import AccountSettings
 from resolvers.identity import Viewer
+from resolvers.visible import Sights
 from store.database.sessions import Database
 from store.database.tables import File, Table
 from store.events import Broadcast
@@ -48,6 +49,7 @@ class Context:
     stock: Stock | None = None
     accounts: AccountSettings = dataclasses.field(default_factory=AccountSettings)
     guard: Guard = dataclasses.field(default_factory=Guard)
+    sights: Sights | None = None
     _loaders: dict[object, DataLoader[Any, Any]] = dataclasses.field(default_factory=dict, repr=False)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -57,6 +59,10 @@ class Context:
     def writing(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A transaction: committed at the end, rolled back when anything is raised; subscribers hear of it after."""
         return self.db.begin()
+
+    async def sees(self, table: type[Table], key: uuid.UUID) -> bool:
+        """Whether the viewer may see that row; who asks the same at once shares the look, where `sights` are given."""
+        return await (self.sights or Sights(self.db)).sees(self.viewer, table, key)
 
     def load(self, table: type[Row], key: uuid.UUID | None) -> Awaitable[Row | None]:
         """The row with that id, together with all others that are asked for in the same tick.

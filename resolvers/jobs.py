@@ -19,7 +19,7 @@ from resolvers.paging import Listing, Order
 from resolvers.refused import Refused, UserErrorCode, not_found
 from resolvers.selection import selects
 from resolvers.subjects import found
-from resolvers.visible import one, visible
+from resolvers.visible import visible
 from store import base_image, posts, queue
 from store.database.ids import new_id
 from store.database.tables import (
@@ -87,9 +87,8 @@ async def watch(info: Info, job_id: uuid.UUID, *, sharp: bool = False) -> AsyncG
         Told: NOT_FOUND, when the viewer has no such job.
     """
     context = info.context
-    async with context.reading() as session:
-        if await session.scalar(one(context.viewer, Job, job_id)) is None:
-            raise not_found("job")
+    if not await context.sees(Job, job_id):
+        raise not_found("job")
     previews = selects(info, "variants", "preview")
     async with aclosing(context.progress.watch(job_id, previews=previews, sharp=sharp)) as states:
         async for state in states:

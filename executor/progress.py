@@ -6,10 +6,11 @@ Watching never enqueues, spends or changes a job; only previews are made on dema
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -41,6 +42,24 @@ class Sources:
     models: Models
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the tables said of a job, and the state that was made of it at once."""
+
+    rows: Rows
+    state: JobState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Means:
+    """What a feed works with; `read` is shared with those who begin to watch."""
+
+    sources: Sources
+    settings: ExecutorSettings
+    composer: Composer
+    read: Callable[[], Awaitable[Reading | None]]
+
+
 class Progress:
     """See the module. Watchers of one job share one reader."""
 
@@ -50,7 +69,7 @@ class Progress:
         self._composer = Composer(sources.board, sources.models, settings.local_capacity)
         self._feeds: dict[uuid.UUID, _Feed] = {}
         self._readers: set[asyncio.Task[None]] = set()
-        self._readings = Together(self._read_now)
+        self._readings = Together(self._read)
         sources.board.listen(self._reported)
 
     async def now(self, job_id: uuid.UUID, *, previews: bool = False) -> JobState | None:
@@ -58,17 +77,19 @@ class Progress:
 
         Those who ask while it is being read wait for the next reading, and share it.
         """
-        state = await self._readings.join(job_id)
-        return state if previews or state is None else state.without_previews
+        reading = await self._readings.join(job_id)
+        if reading is None:
+            return None
+        return reading.state if previews else reading.state.without_previews
 
-    async def _read_now(self, job_id: uuid.UUID) -> JobState | None:
+    async def _read(self, job_id: uuid.UUID) -> Reading | None:
         while True:
             rows = await persistently(lambda: read_rows(self._sources.db, job_id))
             if rows is None:
                 return None
             state = self._composer.compose(rows)
             if state is not None:
-                return state
+                return Reading(rows=rows, state=state)
 
     async def now_many(
         self, job_ids: Sequence[uuid.UUID], *, previews: bool = False
@@ -114,7 +135,9 @@ class Progress:
     def _feed(self, job_id: uuid.UUID, *, previews: bool, sharp: bool) -> Iterator["_Feed"]:
         feed = self._feeds.get(job_id)
         if feed is None:
-            feed = self._feeds[job_id] = _Feed(job_id, self._sources, self._settings, self._composer)
+            read = functools.partial(self._readings.join, job_id)
+            means = _Means(sources=self._sources, settings=self._settings, composer=self._composer, read=read)
+            feed = self._feeds[job_id] = _Feed(job_id, means)
             self._readers.add(feed.task)
             feed.task.add_done_callback(self._readers.discard)
         feed.watchers += 1
@@ -145,21 +168,21 @@ class Progress:
 class _Feed:
     """The one reader of a watched job."""
 
-    def __init__(
-        self, job_id: uuid.UUID, sources: Sources, settings: ExecutorSettings, composer: Composer
-    ) -> None:
+    def __init__(self, job_id: uuid.UUID, means: _Means) -> None:
         self.watchers = 0
         self.preview_watchers = 0
         self.sharp_watchers = 0
         self._job_id = job_id
-        self._sources = sources
-        self._settings = settings
-        self._composer = composer
+        self._sources = means.sources
+        self._settings = means.settings
+        self._composer = means.composer
+        self._read_shared = means.read
         self._state: JobState | None = None
         self._over = False
         self._changed = asyncio.Event()
         self._slot: Slot | None = None
         self._asked_at = -math.inf
+        self._due = -math.inf  # when the next state may be told by the rate
         self.task = asyncio.create_task(self._work(), name=f"feed {job_id}")
 
     def reported(self) -> None:
@@ -194,34 +217,45 @@ class _Feed:
         rows: Rows | None = None
         stale = True
         while True:
+            state: JobState | None = None
             if stale or rows is None:
-                rows = await self._read()
-                if rows is None:
+                reading = await self._read()
+                if reading is None:
                     return
-            if not self._publish(rows):
+                rows, state = reading.rows, reading.state
+            if not self._publish(state or self._composer.compose(rows)):
                 slot.put(self._job_id)  # rows older than what was committed here: read again
             if self._state is not None and self._state.final:
                 return
             await self._ask_for_previews(rows)
-            await asyncio.sleep(1 / self._settings.most_events_per_second - GATHER_SECONDS)
+            await self._rest(slot)
             news = await slot.wait(self._patience(rows))
             if news and not slot.pending:
                 await asyncio.sleep(GATHER_SECONDS)
             stale = slot.missed or not news
             stale = bool(slot.take()) or stale
 
-    async def _read(self) -> Rows | None:
+    async def _rest(self, slot: Slot) -> None:
+        """Keep to the rate. A committed change, such as the end, may come early once; the next pause is longer for it."""
+        seconds = 1 / self._settings.most_events_per_second
+        now = time.monotonic()
+        borrowed = self._due - now > GATHER_SECONDS
+        self._due = max(self._due, now) + seconds
+        left = self._due - now - GATHER_SECONDS
+        if borrowed or not await slot.wait_for_change(left):
+            await asyncio.sleep(self._due - time.monotonic() - GATHER_SECONDS)
+
+    async def _read(self) -> Reading | None:
         while True:
             try:
-                return await read_rows(self._sources.db, self._job_id)
+                return await self._read_shared()
             except Exception as error:
                 if not database_was_away(error):
                     raise
                 log.warning("the database is away", error=repr(error))
                 await asyncio.sleep(1.0)
 
-    def _publish(self, rows: Rows) -> bool:
-        state = self._composer.compose(rows)
+    def _publish(self, state: JobState | None) -> bool:
         if state is None:
             return False
         before = self._state

@@ -72,21 +72,24 @@ class Slot:
     def __init__(self) -> None:
         self._ids: dict[uuid.UUID, None] = {}
         self._news = asyncio.Event()
+        self._changes = asyncio.Event()
         self.missed = False
 
     def put(self, job_id: uuid.UUID | None, *, missed: bool = False) -> None:
         """Leave a note. On the event loop only."""
         if job_id is not None:
             self._ids[job_id] = None
+            self._changes.set()
         self.missed = self.missed or missed
         self._news.set()
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Until there is news, or `timeout` seconds are over (False)."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._news.wait()
-        return self._news.is_set()
+        return await _happens(self._news, timeout)
+
+    async def wait_for_change(self, timeout: float | None = None) -> bool:
+        """As `wait`, for a change that was committed; reports do not end it."""
+        return await _happens(self._changes, timeout)
 
     @property
     def pending(self) -> bool:
@@ -98,8 +101,16 @@ class Slot:
         ids = list(self._ids)
         self._ids.clear()
         self._news.clear()
+        self._changes.clear()
         self.missed = False
         return ids
+
+
+async def _happens(event: asyncio.Event, timeout: float | None) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await event.wait()
+    return event.is_set()
 
 
 class Broadcast:

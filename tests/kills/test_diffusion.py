@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest.mark.timeout(600)
-async def test_5_kills_of_the_local_engine_lose_nothing(
+async def test_3_kills_of_the_local_engine_lose_nothing(
     db: Database, database_url: str, tmp_path: Path
 ) -> None:
     checkpoints = tmp_path / "engine"
@@ -21,7 +21,7 @@ async def test_5_kills_of_the_local_engine_lose_nothing(
         db=db,
         url=database_url,
         folder=tmp_path / "files",
-        kills=5,
+        kills=3,
         worker={"diffusion": str(checkpoints)},
         model="starter",
         every=(4.0, 8.0),

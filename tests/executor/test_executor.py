@@ -38,6 +38,7 @@ from tests.executor import workshop as at
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
+LONG = 30.0  # a lease that does not run out while this process waits for a processor
 
 
 class Observed(ScriptedGenerator):
@@ -312,7 +313,7 @@ async def test_run_that_lost_its_lease_is_cancelled_and_another_finishes(
 ) -> None:
     owner = await at.add_user(db)
     generator = Observed(scripted_step_seconds=0.02)
-    shop = at.build(db, tmp_path, generator)
+    shop = at.build(db, tmp_path, generator, lease_seconds=LONG)
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=30))
     async with at.started(shop):
         await until_step(shop, job_id, 3)
@@ -329,7 +330,7 @@ async def test_run_that_lost_its_lease_is_cancelled_and_another_finishes(
 async def test_capacity_of_a_lane_is_never_exceeded(db: Database, tmp_path: Path) -> None:
     owner = await at.add_user(db)
     generator = Observed()
-    shop = at.build(db, tmp_path, generator, local_capacity=2)
+    shop = at.build(db, tmp_path, generator, local_capacity=2, lease_seconds=LONG)
     job_id = await at.add_job(db, at.Order(owner_id=owner, count=8))
     async with at.started(shop):
         await at.ended(shop, job_id)
@@ -339,7 +340,7 @@ async def test_capacity_of_a_lane_is_never_exceeded(db: Database, tmp_path: Path
 async def test_suspect_runs_alone(db: Database, tmp_path: Path) -> None:
     owner = await at.add_user(db)
     generator = Observed()
-    shop = at.build(db, tmp_path, generator, local_capacity=4)
+    shop = at.build(db, tmp_path, generator, local_capacity=4, lease_seconds=LONG)
     job_id = await at.add_job(db, at.Order(owner_id=owner, count=3))
     async with db.begin() as session:
         await session.execute(update(Task).values(deaths=1))
@@ -353,7 +354,7 @@ async def test_stop_gives_back_and_the_next_server_goes_on_from_the_saved_step(
 ) -> None:
     owner = await at.add_user(db)
     job_id = await at.add_job(db, at.Order(owner_id=owner, steps=40))
-    slow = at.build(db, tmp_path, Observed(scripted_step_seconds=0.03))
+    slow = at.build(db, tmp_path, Observed(scripted_step_seconds=0.03), lease_seconds=LONG)
     async with at.started(slow):
         await until_step(slow, job_id, 7)
     (task,) = await at.tasks_of(db, job_id)

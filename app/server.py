@@ -136,7 +136,7 @@ async def _assemble(
     broadcast, metrics = Broadcast(), Metrics()
     board = Board(metrics)
     broadcast.attach(opened.database)
-    wire = Wire(opened.database, broadcast)
+    wire = Wire(opened.database, broadcast, telling=not opened.exclusive)
     wire.start()
     stack.push_async_callback(wire.stop)
     chosen = settings.section(ExecutorSettings)

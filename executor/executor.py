@@ -40,7 +40,6 @@ from store.database.tables import JobKind, TaskKind
 from store.events import Broadcast, Slot, Topic
 from store.files.vault import Vault
 from store.queue import Claim, LeaseLostError, Request, claim, heartbeat, lanes_with_work, release
-from store.wire import Wire
 
 log = structlog.get_logger(__name__)
 SILENT_TOO_LONG = 6  # lost claim polls after which the executor no longer counts as alive
@@ -109,7 +108,6 @@ class Executor:
         self._runner = Runner(tools, parts.models, {TaskKind.PUBLISH: publishing, **parts.chores})
         self._janitor = Janitor(tools, self._lanes.names())
         self._flusher = Flusher(parts.db, parts.board, settings.flush_seconds)
-        self._wire = Wire(parts.db, parts.broadcast)
         self._runs: dict[uuid.UUID, _Run] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._claimed_at = time.monotonic()
@@ -134,8 +132,6 @@ class Executor:
         self._flusher.alone = exclusive
         if exclusive:
             await self._janitor.take_over()
-        else:
-            self._wire.start()
         await self._janitor.learn_durations(self._parts.models)
         loops = (self._claiming, self._beating, self._canceling, self._sweeping, self._flusher.work)
         self._loops = [asyncio.create_task(_kept_up(loop), name=loop.__name__) for loop in loops]
@@ -159,7 +155,6 @@ class Executor:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
-        await self._wire.stop()
 
     async def clean_up(self, *, older_than: float | None = None) -> int:
         """Delete bytes that crashes left without a row, by default those older than this moment; how many went."""

@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 
 class Wire:
     """One per server. `debounce_seconds` = how long changes are gathered; `check_seconds` = how often a silent
-    connection is tried, since a half-open one is not noticed otherwise.
+    connection is tried, since a half-open one is not noticed otherwise. Without `telling` it only listens: a server
+    that has the database to itself still hears the command line.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Wire:
         *,
         debounce_seconds: float = 0.05,
         check_seconds: float = 10.0,
+        telling: bool = True,
     ) -> None:
         self._address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._broadcast = broadcast
         self._debounce = debounce_seconds
         self._check = check_seconds
+        self._telling = telling
         self._origin = secrets.token_hex(4)
         self._pending: dict[uuid.UUID | None, Change] = {}
         self._news = asyncio.Event()
@@ -53,7 +56,8 @@ class Wire:
 
     def start(self) -> None:
         """Begin to listen and to tell, in the background."""
-        self._broadcast.add_outlet(self._gather)
+        if self._telling:
+            self._broadcast.add_outlet(self._gather)
         self._task = asyncio.create_task(self._work(), name="wire")
 
     async def stop(self) -> None:

@@ -43,6 +43,7 @@ from store.files.quick_looks import Renditions
 from store.files.renditions import render
 from store.files.vault import Vault
 from store.queue import enqueue
+from store.wire import Wire
 from tests.patience import PATIENCE
 
 QUICK: Mapping[str, Any] = {
@@ -120,12 +121,15 @@ def scripted(**settings: Any) -> ScriptedGenerator:
 @contextlib.asynccontextmanager
 async def started(workshop: Workshop, **how: Any) -> AsyncIterator[Workshop]:
     """The server at work, stopped without grace at the end."""
+    wire = Wire(workshop.db, workshop.broadcast)
+    wire.start()
     await workshop.executor.start(**how)
     try:
         yield workshop
     finally:
         await workshop.executor.stop(0)
         await workshop.progress.close()
+        await wire.stop()
 
 
 async def add_user(db: Database, handle: str = "ada") -> uuid.UUID:

@@ -26,6 +26,7 @@ from store.database.sessions import Database, PoolOptions
 from store.events import Broadcast
 from store.files.renditions import render
 from store.files.vault import Vault
+from store.wire import Wire
 from tests.executor.workshop import quick_looks
 
 
@@ -51,10 +52,13 @@ async def work(ready: Connection, asked: dict[str, Any]) -> None:
         ),
         ExecutorSettings(**asked.get("settings", {})),
     )
+    wire = Wire(db, broadcast)
+    wire.start()
     await executor.start(exclusive=asked.get("exclusive", False))
     ready.send("ready")
     await stop.wait()
     await executor.stop()
+    await wire.stop()
     for one in models.generators:
         await one.close()
     await db.close()

@@ -8,7 +8,7 @@ import pytest
 
 from store.database.sessions import Database
 from store.events import Broadcast, Change, Topic, changed
-from store.wire import CHANNEL, Wire
+from store.wire import CHANNEL, Wire, tell
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio
@@ -72,6 +72,23 @@ async def test_change_reaches_other_servers_but_not_twice_its_own(db: Database) 
         with there.subscribe(OTHER) as later:
             assert await later.wait(PATIENCE)
         assert own.take() == []
+    for wire in wires:
+        await wire.stop()
+
+
+async def test_server_that_is_alone_hears_and_tells_nobody(db: Database) -> None:
+    alone, there = Broadcast(), Broadcast()
+    wires = [Wire(db, alone, debounce_seconds=0.01, telling=False), Wire(db, there, debounce_seconds=0.01)]
+    for wire in wires:
+        wire.start()
+        await wire.connected.wait()
+    with alone.subscribe(OTHER) as heard, there.subscribe(JOB) as told:
+        alone.publish(Change(job_id=JOB))
+        there.publish(Change(job_id=OTHER))
+        assert await heard.wait(PATIENCE)
+        await tell(db, Change(job_id=OTHER))
+        assert await heard.wait(PATIENCE)
+        assert told.take() == []
     for wire in wires:
         await wire.stop()
 

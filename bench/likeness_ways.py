@@ -78,18 +78,20 @@ class Studio:
         character.found = self.readings([character.base])[0]
 
     def lessons(self, character: Character) -> Pictures:
-        """A handful of the checkpoint's own pictures, held by words and reference, the better of two each."""
+        """A handful of the checkpoint's own pictures, held by words and reference, the best of a few each."""
         rng, _ = draws(61, character.number)
         unsaid = frozenset({"wall"})
         prompts = [caption(look, rng, everything=True, unsaid=unsaid) for look in character.lessons]
         rounds = [
-            self.draw(prompts, [100 * turn + n for n in range(LESSONS)], character.base) for turn in (1, 2)
+            self.draw(prompts, [100 * turn + n for n in range(LESSONS)], character.base)
+            for turn in range(1, CANDIDATES + 1)
         ]
         alike = [
             [sum(row[name] == character.found[name] for name in IDENTITY) for row in self.readings(pictures)]
             for pictures in rounds
         ]
-        return [rounds[alike[1][n] > alike[0][n]][n] for n in range(LESSONS)]
+        scores = list(zip(*alike, strict=True))
+        return [rounds[scores[n].index(max(scores[n]))][n] for n in range(LESSONS)]
 
     def there_and_back(self, pictures: Pictures) -> Pictures:
         """Pictures after the autoencoder: as well as this checkpoint could draw them."""
@@ -135,7 +137,7 @@ def taught(studio: Studio, character: Character, steps: int) -> tuple[bytes, flo
             side=128,
             rank=8,
             steps=steps,
-            learning_rate=2e-3,
+            learning_rate=4e-3,
             seed=character.number,
             sample_steps=STEPS,
             guidance=GUIDANCE,

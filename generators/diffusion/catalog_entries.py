@@ -66,7 +66,7 @@ class Checkpoint:
     def _recipe(self) -> Recipe:
         """A small network learns a look in fewer and larger steps."""
         small = max(self.native.width, self.native.height) <= SMALL_SIDE
-        return Recipe(steps=200, learning_rate=2e-3, rank=8) if small else Recipe()
+        return Recipe(steps=200, learning_rate=4e-3, rank=8) if small else Recipe()
 
 
 BUILTIN = (

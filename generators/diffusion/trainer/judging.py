@@ -1,10 +1,11 @@
 """How good a checkpoint of a training is, as a number; higher is better. Used to keep the best one.
 
-With an image encoder at hand (encoders.py says which): the mean cosine between the embedding of the sample and those
-of the pictures held out (CLIP-I, Ruiz et al. 2023, arXiv 2208.12242, section 4). Without one: minus the denoising
+With an image encoder at hand (encoders.py says which): the mean cosine between the embeddings of a few samples and
+those of the pictures held out (CLIP-I, Ruiz et al. 2023, arXiv 2208.12242, section 4). Without one: minus the denoising
 loss on the pictures held out, at fixed noise and fixed timesteps, so that checkpoints can be compared.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ class Judge:
         """Whether the encoder could be loaded and saw anything."""
         return bool(self._wanted)
 
-    def likeness(self, picture: bytes) -> float:
-        """Mean cosine with the pictures held out, -1..1; -1 for a picture that the encoder cannot see."""
+    def likeness(self, pictures: Iterable[bytes]) -> float:
+        """Mean cosine of one picture or more with those held out, -1..1; -1 for one that the encoder cannot see."""
+        scores = [self._likeness(picture) for picture in pictures]
+        return sum(scores) / len(scores)
+
+    def _likeness(self, picture: bytes) -> float:
         look = self._encoder.look(picture)
         if look is None:
             return -1.0

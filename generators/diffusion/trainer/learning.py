@@ -5,16 +5,18 @@ unbroken one would have learned.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from generators.diffusion import loading, room, starter
 from generators.diffusion.catalog_entries import Checkpoint
 from generators.diffusion.devices import Device, discover
 from generators.diffusion.failures import BadAskError, TooLittleError
+from generators.diffusion.pictures import png
 from generators.diffusion.trainer.judging import Judge, held_out_loss
 from generators.diffusion.trainer.keeping import Record, adapter, load_state, save_state
 from generators.diffusion.trainer.lessons import Batch, Pupil, joined, school
@@ -28,8 +30,11 @@ SMALL_NETWORK = 100_000_000  # parameters; below it attention alone holds no ide
 BATCH = 4
 SMALL_SIDE = 512  # above it a batch is learned row by row, for its memory
 CHECKPOINTS = 4
+LOOKS = 4  # pictures by which a checkpoint is judged; one alone differs from the next by as much as checkpoints do
 DROPPED_CAPTIONS = 0.05
 WARM_UP = 20
+FALLING = 0.5
+"""Over this share of the steps, the last ones, the rate falls to nothing: what is learned settles."""
 LONGEST_GRADIENT = 1.0
 REPORT_SECONDS = 0.1
 
@@ -118,7 +123,7 @@ class Training:
         share = (torch.arange(len(batch)) + torch.rand(len(batch), generator=generator)) / len(batch)
         share = share[torch.randperm(len(batch), generator=generator)]
         for group in self._optimizer.param_groups:
-            group["lr"] = order.learning_rate * min(1.0, (number + 1) / WARM_UP)
+            group["lr"] = order.learning_rate * rate_share(number, order.steps)
         self._pupil.network.train()
         total = 0.0
         rows = len(batch) if order.side <= SMALL_SIDE else 1
@@ -162,7 +167,7 @@ class Training:
         file = f"sample-{self._record.step}.webp"
         picture.save(self._order.path(file), format="WEBP", quality=90)
         if self._judge is not None:
-            score = self._judge.likeness(self._order.path(file).read_bytes())
+            score = self._judge.likeness(self._looks(picture))
         else:
             score = -held_out_loss(self._pupil.losses, self._school, self._order.seed)
         self._record.scores.append((self._record.step, score))
@@ -175,11 +180,23 @@ class Training:
         if self._record.step < self._order.steps:
             self._save()
 
+    def _looks(self, sample: Image.Image) -> Iterator[bytes]:
+        """The sample and a few more of its kind."""
+        yield png(sample)
+        prompt = TEMPLATE.format(name=self._order.name)
+        for look in range(1, LOOKS):
+            yield png(self._pupil.picture(prompt, (self._order.seed + look) % 2**63))
+
     def _save(self) -> None:
         file = f"state-{self._record.step}.safetensors"
         save_state(self._order, file, self._optimizer, self._weights, self._record)
         self._saved = time.monotonic()
         self._say("saved", file=file, step=self._record.step)
+
+
+def rate_share(step: int, steps: int) -> float:
+    """Share of the full rate: linear warm-up, constant, then linear to nothing."""
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (FALLING * steps))
 
 
 def _device(order: Order) -> Device:

@@ -16,7 +16,7 @@ import pytest_asyncio
 from PIL import Image
 
 from generators.diffusion.generator import DiffusionGenerator
-from generators.diffusion.trainer.orders import Order
+from generators.diffusion.trainer.orders import Lesson, Order
 from generators.events import (
     AdapterMade,
     Event,
@@ -159,6 +159,15 @@ async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
     assert second.parameters["scores"] == first.parameters["scores"]
 
 
+def plain_order(folder: Path) -> Order:
+    """Of a checkpoint that nobody loads."""
+    return Order(
+        folder=str(folder), lock="", source="", family="sd", device="cpu", lessons=(), trigger="zwx",
+        class_prompt="woman", base_model="tiny", side=64, rank=4, steps=9, learning_rate=1e-3, seed=0,
+        sample_steps=2, guidance=1.0,
+    )  # fmt: skip
+
+
 async def test_state_of_another_training_is_not_taken_up(tmp_path: Path) -> None:
     import torch
 
@@ -171,11 +180,7 @@ async def test_state_of_another_training_is_not_taken_up(tmp_path: Path) -> None
         optimizer.step()
         return optimizer, weights
 
-    order = Order(
-        folder=str(tmp_path), lock="", source="", family="sd", device="cpu", lessons=(), trigger="zwx",
-        class_prompt="woman", base_model="tiny", side=64, rank=4, steps=9, learning_rate=1e-3, seed=0,
-        sample_steps=2, guidance=1.0, resume="state",
-    )  # fmt: skip
+    order = dataclasses.replace(plain_order(tmp_path), resume="state")
     optimizer, weights = optimized(4)
     save_state(order, "state", optimizer, weights, Record(step=7, scores=[(7, -0.5)]))
 
@@ -290,6 +295,13 @@ async def is_worn(generator: DiffusionGenerator, files: Files, folder: Path, ada
     assert worn == stock(folder, file, files)
 
 
+async def test_the_rate_rises_stays_and_falls_to_nothing_at_the_end() -> None:
+    from generators.diffusion.trainer.learning import rate_share
+
+    shares = [rate_share(step, 200) for step in (0, 9, 19, 99, 100, 150, 199)]
+    assert shares == [0.05, 0.5, 1.0, 1.0, 1.0, 0.5, 0.01]
+
+
 async def test_image_encoder_beside_the_checkpoint_judges_by_likeness(
     tmp_path: Path, files: Files, sd_folder: Path
 ) -> None:
@@ -311,6 +323,27 @@ async def test_image_encoder_beside_the_checkpoint_judges_by_likeness(
     assert isinstance(scores, list)
     assert all(isinstance(one, dict) and -1 <= float(str(one["score"])) <= 1 for one in scores)
     assert len(scores) == 2
+
+
+async def test_several_pictures_are_judged_by_the_mean_of_each(tmp_path: Path) -> None:
+    from generators.diffusion.trainer.judging import Judge
+    from generators.diffusion.trainer.lessons import School
+
+    clip_encoder(tmp_path / "encoder")
+    shown = [Image.effect_noise((32, 32), sigma).convert("RGB") for sigma in (20, 60, 120)]
+    for number, picture in enumerate(shown):
+        picture.save(tmp_path / f"{number}.png")
+    taught = tuple(Lesson(file=f"{number}.png", caption="") for number in range(3))
+    order = dataclasses.replace(plain_order(tmp_path), lessons=taught, judge=str(tmp_path / "encoder"))
+    judge = Judge(order, School(own=[], nothing=None, prior=None, held_out=(0,)))  # type: ignore[arg-type]  # only judged by
+    first, second, third = ([(tmp_path / f"{number}.png").read_bytes()] for number in range(3))
+
+    assert judge.able
+    assert judge.likeness(first) == pytest.approx(1.0)
+    assert judge.likeness(second) < 0.999
+    assert judge.likeness([*second, *third]) == pytest.approx(
+        (judge.likeness(second) + judge.likeness(third)) / 2
+    )
 
 
 def clip_encoder(folder: Path) -> None:

@@ -8,7 +8,7 @@ base image and scene pictures; agreement is the share of attributes that are rea
     seed         the base image's seed                   reference    the base image through the IP-Adapter
     lora         a LoRA that the product's trainer       both         reference and LoRA
                  makes of the base and eight pictures
-                 in scenes that are not asked for
+                 (best of four each) in other scenes
 
 Beside each: how well what the prompt asked for was kept (scene, expression, thing in hand). The ceiling is the
 classifier's own agreement on drawn pictures of the same characters, after the autoencoder.

@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil
 
-from bench.engine import MODELS
+from bench.engine import MODELS, saved
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.settings import DiffusionSettings
 from generators.events import ImageMade, LatentsSaved, Report
@@ -169,11 +169,10 @@ class Served:
 @contextlib.contextmanager
 def model(name: str) -> Iterator[tuple[pathlib.Path, int]]:
     """A folder with a random checkpoint called "model", and its side."""
-    build, side = MODELS[name]
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch) / "model"
-        build().save_pretrained(folder)
-        yield folder, side
+        saved(name, folder)
+        yield folder, MODELS[name][1]
 
 
 @contextlib.asynccontextmanager

@@ -27,7 +27,9 @@ class RunningServer:
             "DATA_DIR": str(folder),
             "LOG_FORMAT": "json",
             "THREADS": "1",
-            "PYTHONPATH": str(pathlib.Path.cwd()),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (str(pathlib.Path.cwd()), os.environ.get("PYTHONPATH")))
+            ),
             **environment,
         }
         self._process: subprocess.Popen[str] | None = None

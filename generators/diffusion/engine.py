@@ -208,13 +208,22 @@ class Engine:
             self._lent.discard(reservation)
 
     def _hands(self) -> "Work":
-        if self._work is None:
+        if self._work is None or self._broken is not None:
             raise self._broken or RuntimeError("The engine did not start.")
         return self._work
 
     # ---- denoise thread
 
     def _serve(self) -> None:
+        try:
+            self._loop()
+        except Exception as error:  # noqa: BLE001 - the device is gone: told to everybody, now and from now on
+            with self._wake:
+                self._broken, left = error, list(self._open.values())
+            for run in left:
+                run.fail(error)
+
+    def _loop(self) -> None:
         while True:
             with self._wake:
                 while not self._closed and not self._ready:
@@ -239,11 +248,17 @@ class Engine:
         for run in ready:
             run.waited += 1
         for run, error in work.forward(runs).items():
-            self._drop(run)
-            self._fail(run, error)
-            self._leave(run)
+            self._give_up(run, error)
         for run in runs:
-            self._after_step(run)
+            try:
+                self._after_step(run)
+            except Exception as error:  # noqa: BLE001 - becomes the run's Failed; the others go on
+                self._give_up(run, error)
+
+    def _give_up(self, run: Run, error: BaseException) -> None:
+        self._drop(run)
+        self._fail(run, error)
+        self._leave(run)
 
     def _cap(self, share: Hashable) -> int:
         """Most rows of a forward: half as many while a trainer needs memory on this device too."""

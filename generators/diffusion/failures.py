@@ -1,6 +1,7 @@
 """What went wrong, in the words of the contract. Knows torch's errors by their shape, without importing it."""
 
 import re
+import traceback
 
 from generators.events import Failed, FailureKind
 
@@ -34,6 +35,11 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     words = str(error).lower()
     return isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words)
+
+
+def let_go(error: BaseException) -> None:
+    """Drop what the frames of a failed attempt hold, which is memory that the next attempt needs."""
+    traceback.clear_frames(error.__traceback__)
 
 
 def failed(error: BaseException, *, size: tuple[int, int] | None = None, free: int | None = None) -> Failed:

@@ -142,7 +142,9 @@ class Residents:
                     starter.build(self._shelf.starter_folder())
                 entry = self._shelf.get(key) or entry
             folder = self._shelf.folder(entry) or Path(entry.source)
-            tuning = self._tuning.roomy(room.needed(folder, self._device), self._device)
+            tuning = self._tuning.roomy(
+                room.needed(folder, self._device), self._device, unet=(folder / "unet").is_dir()
+            )
             self._find_room(folder, tuning)
             pipeline = load(entry, folder, self._device)
             compiled = tune(pipeline, self._device, tuning)

@@ -40,9 +40,11 @@ def _width(part: str, plain: int, device: Device, tuning: Tuning | None) -> int:
 
 
 def free(device: Device) -> int | None:
-    """Bytes free on the device; None = not known, so nothing is refused for it."""
+    """Bytes free on the device, with those that torch keeps for later use; None = not known, so nothing is refused."""
     if device.kind in ("cuda", "rocm"):
-        return int(torch.cuda.mem_get_info(torch.device(device.torch_name))[0])
+        place = torch.device(device.torch_name)
+        kept = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
+        return int(torch.cuda.mem_get_info(place)[0]) + kept
     return available() if device.kind == "cpu" else None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from generators.diffusion.families.family import State
+    from generators.diffusion.lanes import Mark
     from generators.diffusion.residents import Resident
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,8 @@ class Run:
     """A request with its listeners.
 
     `post` takes durable events from any thread and never waits. `alone` = it is not put together with others:
-    asked for. `waited` counts forwards without it. `estimate` waits to be shown.
+    asked for. `waited` counts forwards without it. `estimate` waits to be shown. `mark` is behind its last step
+    in the device's queue.
     """
 
     ask: Ask
@@ -45,6 +47,7 @@ class Run:
     savable: bool = True
     previewing: bool = False
     estimate: "tuple[torch.Tensor, int] | None" = None
+    mark: "Mark" = None
     retried: bool = False
     _canceled: threading.Event = dataclasses.field(default_factory=threading.Event)
 

@@ -46,7 +46,7 @@ class DiffusionSettings:
             as before) or "int8" (needs `likeness[quantization]`).
         offload: what waits in main memory until it computes: "none", "encoders" (whole text encoders),
             "blocks" or "layers" (also the denoiser, piece by piece; slower, least memory), "auto" = "blocks" for a
-            checkpoint larger than the whole device, else "none".
+            checkpoint larger than the whole device ("layers" for a UNet), else "none".
         step_cache: above 0, FAST runs of FLUX and Qwen-Image skip the blocks after the first while its
             output changes by less than this share (0.05 to 0.12 is usual), each in forwards of its own. 0 = off.
         previews: "linear", or "autoencoder" for sharper ones by the family's tiny autoencoder, where

@@ -17,6 +17,7 @@ from generators.diffusion.devices import Device
 from generators.diffusion.settings import DiffusionSettings
 
 BLOCKS_AT_ONCE = 1
+PICTURE_RANK = 4  # of a convolution's weights, which is what channels_last knows
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
@@ -44,12 +45,15 @@ class Tuning:
             sharp_previews=settings.previews == "autoencoder",
         )
 
-    def roomy(self, needed: int, device: Device) -> "Tuning":
-        """With `offload` decided: "auto" keeps all on the device unless the checkpoint is larger than all of it."""
+    def roomy(self, needed: int, device: Device, *, unet: bool = False) -> "Tuning":
+        """With `offload` decided: "auto" keeps all on the device unless the checkpoint is larger than all of it.
+
+        A UNet's blocks are its levels, of which one alone may be half of it: it is offloaded layer by layer.
+        """
         if self.offload != "auto":
             return self
         small = bool(device.memory) and needed > device.memory
-        return dataclasses.replace(self, offload="blocks" if small else "none")
+        return dataclasses.replace(self, offload=("layers" if unet else "blocks") if small else "none")
 
     @property
     def weight_bytes(self) -> int | None:
@@ -64,7 +68,10 @@ def tune(pipeline: Any, device: Device, tuning: Tuning) -> Compiled:
     _place(pipeline, device, tuning)
     if tuning.channels_last:
         for network in (denoiser if hasattr(pipeline, "unet") else pipeline.vae, pipeline.vae):
-            network.to(memory_format=torch.channels_last)
+            if all(
+                weights.ndim <= PICTURE_RANK for weights in network.parameters()
+            ):  # not Qwen-Image's VAE of videos
+                network.to(memory_format=torch.channels_last)
     if tuning.attention != "auto":
         _attend(denoiser, tuning.attention)
     return Compiled(denoiser) if tuning.compiled else Compiled(None)

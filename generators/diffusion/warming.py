@@ -10,7 +10,7 @@ import torch
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.capacity import SAMPLES, Curves
-from generators.diffusion.failures import out_of_memory
+from generators.diffusion.failures import let_go, out_of_memory
 from generators.diffusion.families.family import State
 from generators.diffusion.residents import Resident, free
 
@@ -75,6 +75,7 @@ class Trial:
                     if not out_of_memory(error) or rows == state.rows:
                         raise
                     self._curves.limit(key, rows // 2)
+                    let_go(error)
                     free()
                     return
                 self._curves.measured(key, rows, seconds)

@@ -1,5 +1,6 @@
 """What the engine's threads do: admit, forward, save, preview, decode. Knows no queue; imports torch."""
 
+import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 
@@ -12,8 +13,9 @@ from generators.diffusion.calling import in_known_words
 from generators.diffusion.capacity import Curves
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.devices import discover
-from generators.diffusion.failures import BadAskError, out_of_memory
+from generators.diffusion.failures import BadAskError, let_go, out_of_memory
 from generators.diffusion.families.family import State
+from generators.diffusion.lanes import Lane, Lanes, wait
 from generators.diffusion.made import image_made
 from generators.diffusion.residents import Resident, Residents
 from generators.diffusion.runs import Run
@@ -26,6 +28,10 @@ from generators.events import LatentsSaved, Phase, Previewed
 CPU_ROWS = 8
 GPU_ROWS = 32
 GPU_WARM_UP = 30.0  # seconds
+LEAST_TILE = 128  # pixels: smaller ones would show their seams
+WORKSPACES = (
+    ":4096:8"  # cuBLAS: its own for each stream, without which equal products may differ in their last bits
+)
 
 
 class Work:
@@ -33,6 +39,7 @@ class Work:
 
     def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
         """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACES)
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         self._settings = settings
@@ -49,6 +56,7 @@ class Work:
         )
         most = settings.max_rows or (CPU_ROWS if self.device.kind == "cpu" else GPU_ROWS)
         self._curves = Curves(most, settings.checkpoint_dir / "curves.json")
+        self._lanes = Lanes(self.device)
         self.forwards = 0
         self.rows = 0
 
@@ -57,8 +65,13 @@ class Work:
         best = self._shelf.best()
         if best is None:
             return
+        with self._lanes.on(Lane.PREPARE):
+            self._try_out(best.key, wanted)
+            self._lanes.settle()
+
+    def _try_out(self, key: str, wanted: Callable[[], bool]) -> None:
         try:
-            resident = self.residents.take(best.key)
+            resident = self.residents.take(key)
         except Exception:  # noqa: BLE001 - the shelf remembers the reason, the first request gets it
             return
         seconds = self._settings.warm_up_seconds
@@ -73,10 +86,10 @@ class Work:
 
     def _timed(self, forward: Callable[[], object]) -> float:
         """Seconds that it takes, the device waited for."""
+        self._lanes.settle()
         begun = self._clock()
         forward()
-        if self.device.kind in ("cuda", "rocm"):
-            torch.cuda.synchronize(self.device.torch_name)
+        self._lanes.settle()
         return self._clock() - begun
 
     def free_memory(self) -> int | None:
@@ -86,6 +99,11 @@ class Work:
     @torch.no_grad()
     def admit(self, run: Run) -> None:
         """Prepare thread. Load, encode, and take up where an earlier run stood."""
+        with self._lanes.on(Lane.PREPARE):
+            self._admit(run)
+            self._lanes.settle()
+
+    def _admit(self, run: Run) -> None:
         if run.ask.checkpoint not in self.residents:
             run.tell(Phase.LOADING_MODEL)
         run.resident = self.residents.take(run.ask.checkpoint)
@@ -98,6 +116,7 @@ class Work:
             run.saved_step = state.index
         run.saved_time = time.monotonic()
         self._remember(run, state)
+        self._lanes.lend(state.latents, Lane.DENOISE)  # its first step lets go of them
         run.state = state
 
     def _remember(self, run: Run, state: State) -> None:
@@ -117,6 +136,7 @@ class Work:
         except Exception as error:
             if not out_of_memory(error) or not self.residents.make_room():
                 raise
+            let_go(error)
             state = resident.family.encode(resident.pipeline, understood, resident.wardrobe.attach(ask))
         state.notes |= notes
         return state
@@ -135,35 +155,44 @@ class Work:
         going = [run for run in runs if not (run.state and run.state.done)]
         if not going:
             return failures
-        for run, prediction in self._predict(going, failures):
-            try:
-                self._step(run, prediction)
-            except Exception as error:  # noqa: BLE001 - it is this run's own
-                failures[run] = error
+        with self._lanes.on(Lane.DENOISE):
+            for run, prediction in self._predict(going, failures):
+                try:
+                    self._step(run, prediction)
+                except Exception as error:  # noqa: BLE001 - it is this run's own
+                    failures[run] = error
+            mark = self._lanes.paced()
+        for run in going:
+            run.mark = mark
         return failures
 
     def _predict(self, runs: list[Run], failures: dict[Run, BaseException]) -> list[tuple[Run, torch.Tensor]]:
         resident = _resident(runs[0])
         states = [_state(run) for run in runs]
         rows = sum(state.rows for state in states)
-        begun = self._clock()
         try:
             with resident.compiled.running(allowed=all(_plain(state) for state in states)):
-                predictions = resident.family.denoise(resident.pipeline, states)
-            self._measure((resident.entry.key, states[0].share), rows, begun)
+                predictions = self._measured(
+                    (resident.entry.key, states[0].share),
+                    rows,
+                    lambda: resident.family.denoise(resident.pipeline, states),
+                )
         except Exception as error:  # noqa: BLE001 - sorted out below
             return self._second_try(runs, error, failures)
         self.forwards += 1
         self.rows += rows
         return list(zip(runs, predictions, strict=True))
 
-    def _measure(self, share: Hashable, rows: int, begun: float) -> None:
-        """How long the forward took, while its row count is still being judged: a GPU must be waited for."""
+    def _measured(
+        self, share: Hashable, rows: int, forward: Callable[[], list[torch.Tensor]]
+    ) -> list[torch.Tensor]:
+        """The forward, timed while its row count is still being judged: a GPU must be waited for."""
         kind = self._kind(share)
-        if self._curves.learning(kind, rows):
-            if self.device.kind in ("cuda", "rocm"):
-                torch.cuda.synchronize(self.device.torch_name)
-            self._curves.measured(kind, rows, self._clock() - begun)
+        if not self._curves.learning(kind, rows):
+            return forward()
+        made: list[torch.Tensor] = []
+        self._curves.measured(kind, rows, self._timed(lambda: made.extend(forward())))
+        return made
 
     def _clock(self) -> float:
         """Seconds: on a CPU those that this thread had it, so that a busy machine does not teach nonsense."""
@@ -177,6 +206,7 @@ class Work:
             cache.forget()
         short = out_of_memory(error)
         if short:
+            let_go(error)
             self.residents.make_room()
             share = (_resident(runs[0]).entry.key, _state(runs[0]).share)
             self._curves.limit(self._kind(share), sum(_state(run).rows for run in runs) // 2)
@@ -209,7 +239,9 @@ class Work:
         """Denoise thread. Copy the state; what is returned packs and posts it, on the pack thread."""
         state = _state(run)
         try:
-            snapshot = saving.capture(state)
+            with self._lanes.on(Lane.DENOISE):
+                snapshot = saving.capture(state)
+                mark = self._lanes.mark()
         except saving.UnsavableError:
             run.savable = False
             return None
@@ -217,7 +249,9 @@ class Work:
         steps = len(state.timesteps)
 
         def pack() -> None:
-            data = saving.pack(snapshot, run.ask.fingerprint)
+            wait(mark)
+            with self._lanes.on(Lane.PACK):
+                data = saving.pack(snapshot, run.ask.fingerprint)
             if not run.canceled:
                 run.post(LatentsSaved(data=data, step=snapshot.index, steps=steps))
 
@@ -229,13 +263,15 @@ class Work:
             return None
         estimate, step = run.estimate
         run.estimate = None
-        resident = _resident(run)
+        resident, mark = _resident(run), run.mark
 
         def show() -> None:
             try:
                 if run.canceled:
                     return
-                data, (width, height) = _looked_at(resident, estimate, sharp=run.live.sharp_wanted())
+                wait(mark)
+                with self._lanes.on(Lane.PACK):
+                    data, (width, height) = _looked_at(resident, estimate, sharp=run.live.sharp_wanted())
                 run.live.report(
                     Previewed(data=data, media_type="image/webp", width=width, height=height, step=step)
                 )
@@ -247,21 +283,10 @@ class Work:
     @torch.no_grad()
     def decode(self, run: Run) -> Callable[[], None]:
         """Decode thread. Latents to a picture; what is returned encodes and posts it, on the pack thread."""
-        state, resident = _state(run), _resident(run)
+        wait(run.mark)
         run.tell(Phase.DECODING)
-        if not bool(torch.isfinite(state.latents).all()):
-            raise ArithmeticError("the numbers left the range of " + str(state.latents.dtype))
-        size = (state.width, state.height)
-        try:
-            picture = resident.family.decode(resident.pipeline, state.latents, size)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            self.residents.make_room()
-            loading.tile(resident.pipeline, max(size) // 2)
-            picture = resident.family.decode(resident.pipeline, state.latents, size)
-            loading.tile(resident.pipeline, self._settings.vae_tiling)
-            state.notes["decodedInTiles"] = True
+        with self._lanes.on(Lane.DECODE):
+            picture = self._picture(run)
 
         def pack() -> None:
             run.tell(Phase.SAVING)
@@ -270,8 +295,37 @@ class Work:
 
         return pack
 
+    def _picture(self, run: Run) -> Image.Image:
+        state, resident = _state(run), _resident(run)
+        if not bool(torch.isfinite(state.latents).all()):
+            raise ArithmeticError("the numbers left the range of " + str(state.latents.dtype))
+        side = max(state.width, state.height)
+        picture = self._decoded(run, last=False)
+        try:
+            while picture is None:
+                side //= 2
+                loading.tile(resident.pipeline, side)
+                state.notes["decodedInTiles"] = True
+                picture = self._decoded(run, last=side <= LEAST_TILE)
+        finally:
+            loading.tile(resident.pipeline, self._settings.vae_tiling)
+        return picture
+
+    def _decoded(self, run: Run, *, last: bool) -> Image.Image | None:
+        """None = memory was short, and it is worth another try."""
+        state, resident = _state(run), _resident(run)
+        try:
+            return resident.family.decode(resident.pipeline, state.latents, (state.width, state.height))
+        except Exception as error:
+            if last or not out_of_memory(error):
+                raise
+            let_go(error)
+        self.residents.make_room()
+        return None
+
     def release(self, run: Run) -> None:
-        """Any thread. Let go of what the run holds."""
+        """Any thread. Let go of what the run holds, once the device does not read it any more."""
+        wait(run.mark)
         if run.resident is not None:
             self.residents.release(run.resident)
             run.resident = None

@@ -8,6 +8,7 @@ from PIL import Image
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
+from generators.diffusion.lanes import wait
 from generators.diffusion.runs import Run
 from generators.diffusion.work import Work
 from tests.generators.diffusion import tiny
@@ -45,6 +46,7 @@ class Company:
         for group in groups.values():
             failed = self.work.forward(group)
             assert failed == {}, list(failed.values())
+            wait(group[0].mark)  # who looks at the latents is in another lane
 
     def finish(self) -> None:
         """Tick until everybody is done."""
@@ -72,6 +74,7 @@ def stock(pipeline: Any, request: Ask, output: str = "latent") -> Any:
     import diffusers
     import torch
 
+    pipeline.to(tiny.DEVICE)
     if request.scheduler is not None:
         kind = getattr(diffusers, request.scheduler)
         pipeline = type(pipeline)(
@@ -102,6 +105,7 @@ def stock(pipeline: Any, request: Ask, output: str = "latent") -> Any:
 def distance(run: Run, expected: Any) -> float:
     """Worst difference of the latents, relative to the largest expected one."""
     assert run.state is not None
+    expected = expected.to(run.state.latents.device)
     worst = (run.state.latents[0] - expected).abs().max() / expected.abs().max()
     return float(worst)
 

@@ -18,6 +18,7 @@ def one_thread() -> None:
         from generators.diffusion import loading
 
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False  # on an accelerator float32 means float32
     loading.quiet()
 
 

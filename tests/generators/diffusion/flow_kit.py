@@ -99,7 +99,7 @@ def built(family: str, parent: Path) -> Kit:
 
     folder = parent / family
     tiny_flow.MAKERS[family]().save_pretrained(folder)
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder, dtype=torch.float32).to(tiny.DEVICE)
     pipeline.set_progress_bar_config(disable=True)
     return Kit(family=family, folder=folder, pipeline=pipeline)
 

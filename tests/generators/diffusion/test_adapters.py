@@ -190,6 +190,7 @@ def seeing(kit: Kit, request: Ask) -> Any:
         pipeline.load_ip_adapter([folder] * often, subfolder=[""] * often, weight_name=[name] * often)
         pipeline.set_ip_adapter_scale(weights)
         images = [[one] for one in pictures]
+    pipeline.to(tiny.DEVICE)
     return pipeline(
         prompt=request.prompt,
         width=request.width,
@@ -268,6 +269,7 @@ def controlled(kit: Kit, request: Ask) -> Any:
     name = type(kit.pipeline).__name__.replace("Pipeline", "ControlNetPipeline")
     pipeline = getattr(diffusers, name)(**kit.pipeline.components, controlnet=network)
     pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(tiny.DEVICE)
     assert request.control is not None
     picture = Image.open(io.BytesIO(request.control.data)).convert("RGB")
     return pipeline(

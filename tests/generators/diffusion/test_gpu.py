@@ -1,6 +1,7 @@
 """On an accelerator: `pytest -m gpu`. The same promises as on a CPU, at the dtype that the device computes in.
 
-None of these has run yet: no accelerator was at hand. That they import and build is checked by every other run.
+The rest of the engine's tests run there too: `TEST_DEVICE=cuda pytest tests/generators/diffusion` (in float32).
+docs/benchmarks.md says what ran where.
 """
 
 import io
@@ -13,15 +14,16 @@ from PIL import Image, ImageChops
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.engine import Engine
-from generators.events import Phase
+from generators.events import ImageMade, Phase
 from tests.generators.diffusion import tiny, tiny_flow
 from tests.generators.diffusion.company import Company, distance
 
 pytestmark = pytest.mark.gpu
 Build = Callable[..., Engine]
+COMPILING_SECONDS = 300.0
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def accelerator() -> None:
     import torch
 
@@ -68,29 +70,20 @@ def test_the_description_names_the_device(build: Build, sdxl_folder: Path) -> No
     assert "GiB" in described
 
 
-SIZES = ("sdxl", "dit")
-
-
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=["sdxl", "dit"])
 def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of a real size: SDXL's UNet (2.6 billion), and a FLUX-like transformer (3 billion)."""
-    import torch
-
-    from bench.engine import xl
+    """Random weights of a real size: SDXL's UNet (2.6 billion), and a FLUX-like transformer (2.2 billion)."""
+    from bench.engine import saved
 
     folder = tmp_path_factory.mktemp("large") / str(request.param)
-    if request.param == "sdxl":
-        pipeline = xl((320, 640, 1280), (1, 2, 10), 1024)
-    else:
-        pipeline = tiny_flow.flux(
-            num_layers=8,
-            num_single_layers=16,
-            attention_head_dim=128,
-            num_attention_heads=16,
-            axes_dims_rope=(16, 56, 56),
-        )
-    pipeline.to(torch.bfloat16).save_pretrained(folder)
+    saved(folder.name, folder)
     return folder
+
+
+def test_videos_autoencoder_is_loaded_as_it_is(build: Build, tmp_path: Path) -> None:
+    """Qwen-Image's has weights of five dimensions, which no memory format for pictures fits."""
+    folder = tiny_flow.saved(tiny_flow.MAKERS["qwen-image"](), tmp_path / "qwen")
+    tiny.send(build(folder, device="cuda"), tiny.ask("qwen", guidance=2.0)).made()
 
 
 def requested(folder: Path, **more: Any) -> Ask:
@@ -134,21 +127,77 @@ def test_large_models_give_equal_bytes_when_exact(build: Build, large: Path) -> 
 
 
 def test_steps_of_others_go_on_while_a_large_picture_is_decoded(build: Build, large: Path) -> None:
-    engine = build(large, device="cuda")
-    tiny.send(engine, requested(large)).made()
-    box: list[int] = []
-    watcher = tiny.Watcher()
-    other = tiny.send(engine, requested(large, steps=200), watcher)
-    decoding = tiny.Watcher()
+    engine = build(large, device="cuda", warm_up_seconds=0.0)
+    small = {"width": 256, "height": 256, "steps": 2000}
+    tiny.send(engine, requested(large, width=2048, height=2048, steps=1)).made()
+    steps: dict[Phase, int] = {}
+    watcher, decoding = tiny.Watcher(), tiny.Watcher()
+    other = tiny.send(engine, requested(large, **small), watcher)
 
     def on_report(event: Any) -> None:
-        if event.phase in (Phase.DECODING, Phase.SAVING):
-            box.append(len(watcher.steps))
+        steps[event.phase] = len(watcher.steps)
 
     decoding.on_report = on_report
-    tiny.send(engine, requested(large, seed=2), decoding).made()
+    tiny.send(engine, requested(large, width=2048, height=2048, steps=1, seed=2), decoding).made()
     engine.cancel(other.run)
-    assert box[-1] > box[0]
+    assert steps[Phase.SAVING] > steps[Phase.DECODING]
+
+
+def test_a_forward_beyond_the_memory_is_made_in_parts_and_everybody_has_a_picture(
+    build: Build, large: Path
+) -> None:
+    """Torch gives this process what one guided request needs and half as much again for a second one."""
+    import torch
+
+    engine = build(large, device="cuda", warm_up_seconds=0.0)
+    tiny.send(engine, requested(large, steps=2)).made()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    activations = forward_peak(engine, large) - before
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((before + 1.5 * activations) / whole)
+    try:
+        sent = [tiny.send(engine, requested(large, seed=seed, steps=12)) for seed in range(3)]
+        ends = [one.end(120) for one in sent]
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert [getattr(end, "words", "made") for end in ends] == ["made"] * 3
+
+
+def forward_peak(engine: Engine, folder: Path) -> int:
+    """Bytes that torch holds at most while steps are made, before anything is decoded."""
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    peaks: list[int] = []
+    watcher = tiny.Watcher()
+    watcher.on_report = lambda event: (
+        peaks.append(torch.cuda.max_memory_reserved()) if event.phase is Phase.DENOISING else None
+    )
+    tiny.send(engine, requested(folder, steps=4), watcher).made()
+    return peaks[-1]
+
+
+def test_memory_that_torch_keeps_for_later_counts_as_free(build: Build, sdxl_folder: Path) -> None:
+    import torch
+
+    from generators.diffusion import room
+    from generators.diffusion.devices import discover
+
+    tiny.send(build(sdxl_folder, device="cuda"), tiny.ask("tiny-sdxl")).made()
+    device = discover(device="cuda")
+    torch.cuda.empty_cache()
+    before = room.free(device)
+    block = torch.empty(2**30, dtype=torch.uint8, device="cuda")
+    during = room.free(device)
+    del block
+    after = room.free(device)
+    assert before is not None
+    assert during is not None
+    assert after is not None
+    assert during <= before - 2**30 + 2**27
+    assert after >= before - 2**27
 
 
 @pytest.mark.parametrize("words", [{"offload": "blocks"}, {"offload": "layers"}, {"quantization": "fp8"}])
@@ -156,14 +205,14 @@ def test_memory_settings_need_less_of_the_device(build: Build, large: Path, word
     import torch
 
     def peak(**chosen: str) -> int:
-        engine = build(large, device="cuda", **chosen)
-        torch.cuda.empty_cache()
+        engine = build(large, device="cuda", warm_up_seconds=0.0, **chosen)
+        before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        tiny.send(engine, requested(large, steps=2)).made()
-        engine.close()
-        return int(torch.cuda.max_memory_allocated())
+        tiny.send(engine, requested(large, width=512, height=512, steps=2)).made()
+        return int(torch.cuda.max_memory_allocated()) - before
 
-    assert peak(**words) < 0.8 * peak()
+    levels = large.name == "sdxl" and words == {"offload": "blocks"}  # the largest of a UNet is half of it
+    assert peak(**words) < (0.9 if levels else 0.8) * peak()
 
 
 def test_compiled_blocks_stay_near_the_plain_ones_and_take_no_new_graph_for_more_rows(
@@ -173,7 +222,7 @@ def test_compiled_blocks_stay_near_the_plain_ones_and_take_no_new_graph_for_more
 
     engine = build(large, device="cuda", compile_blocks=True, warm_up_seconds=300.0)
     for sent in [tiny.send(engine, requested(large, seed=seed)) for seed in range(2)]:
-        sent.made()
+        assert isinstance(sent.end(COMPILING_SECONDS), ImageMade)
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     for sent in [tiny.send(engine, requested(large, seed=seed)) for seed in range(5)]:
         sent.made()

@@ -60,7 +60,7 @@ def expected(kind: str, pipeline: Any, request: Ask, **more: Any) -> Any:
     if request.scheduler is not None:
         chosen = getattr(diffusers, request.scheduler)
         parts["scheduler"] = chosen.from_config(pipeline.scheduler.config)
-    whole = made_by(**parts)
+    whole = made_by(**parts).to(tiny.DEVICE)
     whole.set_progress_bar_config(disable=True)
     assert request.init_image is not None
     options = {

@@ -39,7 +39,7 @@ def pipeline(folder: Path) -> Any:
 
     made = diffusers.DiffusionPipeline.from_pretrained(folder, processor=reader(folder), dtype=torch.float32)
     made.set_progress_bar_config(disable=True)
-    return made
+    return made.to(tiny.DEVICE)
 
 
 def ask(number: int, *turns: int, **more: Any) -> Ask:

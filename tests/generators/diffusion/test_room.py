@@ -68,7 +68,7 @@ def test_a_checkpoint_that_never_fits_is_refused_with_numbers(
     build: Build, sd_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "free", lambda _: GIB // 10)
-    end = tiny.send(build(sd_folder), tiny.ask("tiny-sd")).end()
+    end = tiny.send(build(sd_folder, device="cpu"), tiny.ask("tiny-sd")).end()
     assert isinstance(end, Failed)
     assert end.kind is FailureKind.OUT_OF_MEMORY
     assert end.words == "The checkpoint needs 0.3 GiB of the device's memory; 0.1 GiB are free."

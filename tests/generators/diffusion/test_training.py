@@ -428,6 +428,7 @@ def stock(folder: Path, adapter: FileRef, files: Files) -> bytes:
     weights = folder.parent / "adapter.safetensors"
     weights.write_bytes(files.data[adapter.sha256])
     pipeline.load_lora_weights(weights)
+    pipeline.to(tiny.DEVICE)
     picture = pipeline(
         prompt="zwx woman, a woman",
         width=64,

@@ -105,7 +105,7 @@ async def test_trainers_of_a_device_wait_for_each_other_at_low_priority_in_folde
     import fcntl
 
     live = Heard()
-    lock = tmp_path / "training" / "auto.lock"
+    lock = tmp_path / "training" / f"{tiny.DEVICE}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as other:
         fcntl.flock(other, fcntl.LOCK_EX)

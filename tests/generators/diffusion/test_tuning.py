@@ -135,6 +135,7 @@ def test_auto_offloads_only_what_is_larger_than_the_whole_device(tmp_path: Path)
     gpu = dataclasses.replace(CPU, kind="cuda", torch_name="cuda:0", memory=10)
     tuning = Tuning.of(DiffusionSettings(data_dir=tmp_path), gpu)
     assert (tuning.roomy(11, gpu).offload, tuning.roomy(10, gpu).offload) == ("blocks", "none")
+    assert tuning.roomy(11, gpu, unet=True).offload == "layers"
     assert tuning.channels_last
     assert Tuning.of(DiffusionSettings(data_dir=tmp_path), CPU).roomy(2**60, CPU).offload == "none"
     fixed = Tuning.of(DiffusionSettings(data_dir=tmp_path, offload="encoders"), gpu)

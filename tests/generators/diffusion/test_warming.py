@@ -73,7 +73,7 @@ def test_too_little_memory_in_the_trial_limits_the_rows(
 
 
 def test_no_trial_is_made_where_none_is_wanted(tmp_path: Path, sd_folder: Path, rows: list[int]) -> None:
-    work = Company(tmp_path, sd_folder).work
+    work = Company(tmp_path, sd_folder, device="cpu").work
     work.warm(lambda: False)  # on a CPU, unless it is set
     assert rows == []
     assert work.residents.keys() == ["tiny-sd"]

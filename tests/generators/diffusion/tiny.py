@@ -1,6 +1,7 @@
 """Tiny random-weight pipelines of the real classes, built in code; no download, no network."""
 
 import dataclasses
+import os
 import queue
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.starter import clip_tokenizer, text_config
 from generators.events import Failed, ImageMade, LatentsSaved, Previewed, Report, Stepped
 
+DEVICE = os.environ.get("TEST_DEVICE", "cpu")  # "cuda": the same tests on an accelerator, in float32
 SIDE = 64
 WORDS = ("a", "the", "and", "woman", "red", "hair")
 
@@ -24,6 +26,10 @@ def settings(folder: Path, *sources: Path, **more: Any) -> DiffusionSettings:
         "local_checkpoints": tuple(str(source) for source in sources),
         "builtin_checkpoints": False,
         "starter_checkpoint": False,
+        "device": DEVICE,
+        "dtype": "auto" if DEVICE == "cpu" else "float32",
+        "channels_last": None if DEVICE == "cpu" else False,  # as the stock pipelines lie
+        "warm_up_seconds": None if DEVICE == "cpu" else 0.0,
         "threads": 1,
         "save_every_steps": 0,
         "save_every_seconds": 0.0,

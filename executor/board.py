@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable
 
 from executor.metrics import Observer, Silent
-from generators.events import Phase, Previewed, Report, Stepped
+from generators.events import Drawn, Phase, Previewed, Report, Stepped
 from store.queue import Claim
 
 LARGEST_TICK = (1 << 20) - 1
@@ -65,7 +65,8 @@ class RunLive:
 
     def report(self, event: Report) -> None:
         """See Live. From any thread."""
-        self._board.report(self._standing, event)
+        if not isinstance(event, Drawn):  # nobody is shown it
+            self._board.report(self._standing, event)
 
     def preview_wanted(self) -> bool:
         """See Live. From any thread."""
@@ -112,7 +113,7 @@ class Board:
                 if count.tasks == 0:
                     del self._counts[claim.job_id]
 
-    def report(self, standing: Standing, event: Report) -> None:
+    def report(self, standing: Standing, event: Stepped | Previewed) -> None:
         """Keep the newest report of a run and wake the listeners. From any thread; never waits long."""
         now = time.monotonic()
         with self._lock:

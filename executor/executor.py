@@ -18,11 +18,12 @@ from executor.articles import Articles
 from executor.board import Board
 from executor.chores import Chore
 from executor.content.guard import Guard
-from executor.finishing import Finisher, Means, Render
+from executor.finishing import Finisher, Means
 from executor.flushing import Flusher
 from executor.janitor import Janitor
 from executor.lanes import Lanes
 from executor.likeness import Measuring
+from executor.looking import Render
 from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.patience import database_was_away

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,6 +12,7 @@ from executor import likeness
 from executor.approving import approve_if_good
 from executor.content.guard import Guard, spoken
 from executor.likeness import Likeness, Measuring
+from executor.looking import Render
 from executor.models import Models
 from executor.publishing import PUBLISHABLE, Places
 from generators.catalog import Provider
@@ -30,7 +31,6 @@ from store.pictures import Picture, keep_picture, store_while_looking
 from store.queue import Claim, Held, finish
 
 AUTO_PUBLISH = "autoPublish"
-Render = Callable[[bytes], Awaitable[Renditions]]
 _SHOWN = ("prompt", "negative_prompt", "width", "height", "seed", "guidance", "determinism", "quality")
 _NAMES = {"negative_prompt": "negativePrompt"}
 
@@ -73,21 +73,26 @@ class Finisher:
     def __init__(self, means: Means) -> None:
         self._vault = means.vault
         self._models = means.models
-        self._render = means.render
+        self.render = means.render
         self._places = means.places
         self._judge = means.judge
         self._guard = means.guard
         self._measuring = means.measuring
 
-    async def prepare(self, event: ImageMade, claim: Claim) -> Ready:
-        """Judge a finished picture and put it into the vault, with its mark and its quick looks."""
+    async def prepare(
+        self, event: ImageMade, claim: Claim, looks: Awaitable[Renditions] | None = None
+    ) -> Ready:
+        """Judge a finished picture and put it into the vault, with its mark and its quick looks.
+
+        `looks` = those, where they are in the making already.
+        """
         words = [claim.spec.get("prompt"), claim.spec.get("negative_prompt")]
         reason = await self._guard.reason_to_hold(words, event.data, event.media_type)
-        ready = await self._judged(event, claim)
+        ready = await self._judged(event, claim, looks)
         return dataclasses.replace(ready, held_reason=reason, likeness=await self._measured(event, claim))
 
-    async def _judged(self, event: ImageMade, claim: Claim) -> Ready:
-        picture = await self._store(event, claim)
+    async def _judged(self, event: ImageMade, claim: Claim, looks: Awaitable[Renditions] | None) -> Ready:
+        picture = await self._store(event, claim, looks)
         if self._judge is None or self._source(event.facts.model) is ImageSource.STOCK:
             return Ready(picture=picture)
         prompt = str(claim.spec.get("prompt") or "")
@@ -98,11 +103,11 @@ class Finisher:
             return None
         return await self._measuring.measure(claim, event.facts.model, event.data)
 
-    async def _store(self, event: ImageMade, claim: Claim) -> Picture:
+    async def _store(self, event: ImageMade, claim: Claim, looks: Awaitable[Renditions] | None) -> Picture:
         """Mark the picture "made by AI" unless a photographer made it, make its quick looks, put all into the vault."""
         media_type = MediaType(event.media_type)
         if self._source(event.facts.model) is ImageSource.STOCK:
-            return await store_while_looking(self._vault, event.data, media_type, self._render(event.data))
+            return await store_while_looking(self._vault, event.data, media_type, self.render(event.data))
         composite = any(item.kind is ConditioningKind.INIT_IMAGE for item in event.facts.conditioning)
         facts = Facts(
             parameters=parameters_of(event, claim.spec),
@@ -111,7 +116,7 @@ class Finisher:
             system_version=event.facts.model_version,
         )
         marked = await asyncio.to_thread(mark, event.data, media_type, facts)
-        return await store_while_looking(self._vault, marked, media_type, self._render(marked))
+        return await store_while_looking(self._vault, marked, media_type, looks or self.render(marked))
 
     async def keep(self, session: AsyncSession, held: Held, event: ImageMade, ready: Ready) -> Variant:
         """Write the rows: file, variant, task, job, subject or post; the picture's row."""

@@ -20,6 +20,7 @@ from executor.board import Board
 from executor.chores import Write
 from executor.content.guard import Guard, spoken
 from executor.finishing import Finisher, Ready
+from executor.looking import Looks, unseen
 from executor.metrics import Observer, Silent
 from executor.patience import persistently
 from executor.rewriting import EndOfText
@@ -55,10 +56,12 @@ CLOSING = frozenset({FailureKind.RATE_LIMITED, FailureKind.PROVIDER_DOWN})
 class Recorder:
     """Writes the events of one run. `text` grows with what was said, so that repeating a write changes nothing."""
 
-    def __init__(self, tools: "Tools", claim: Claim, text: str = "") -> None:
+    def __init__(self, tools: "Tools", claim: Claim, text: str = "", looks: Looks = unseen) -> None:
+        """`looks` = the quick looks of a picture that was shown before it was packed."""
         self._tools = tools
         self._claim = claim
         self._text = text
+        self._looks = looks
         self.outcome: str | None = None
 
     async def record(self, event: Event) -> None:
@@ -194,7 +197,7 @@ class Recorder:
         finisher = self._tools.finisher
         kept: list[Variant] = []
         while self.outcome is None:
-            ready = await finisher.prepare(event, self._claim)
+            ready = await finisher.prepare(event, self._claim, self._looks(event))
 
             async def keep(session: AsyncSession, held: Held, ready: Ready = ready) -> None:
                 kept[:] = [await finisher.keep(session, held, event, ready)]

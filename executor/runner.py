@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from executor.board import RunLive
 from executor.chores import Chore
+from executor.content.rules import Finding
+from executor.looking import Looking
 from executor.models import Models
 from executor.patience import persistently
+from executor.pulling import Pulling, close
 from executor.recorder import Recorder, Tools
 from executor.specs import from_json
-from generators.events import Downloaded, Event, Failed, FailureKind
-from generators.generator import Known, KnownCall, KnownLatents
+from generators.catalog import Provider
+from generators.events import Downloaded, Failed, FailureKind
+from generators.generator import Known, KnownCall, KnownLatents, Live
 from store.database.sessions import settled
 from store.database.tables import CallState, ProviderCall, TaskKind
 from store.files.vault import FileMissing, Vault
@@ -43,22 +46,48 @@ class Runner:
         with structlog.contextvars.bound_contextvars(
             request_id=claim.request_id, job=str(claim.job_id), task=str(claim.task_id)
         ):
+            looking = Looking(live, self._tools.finisher.render)
+            early: Pulling | None = None
             try:
-                outcome = await self._run(claim, live)
+                early = self._early(claim, looking)
+                outcome = await self._run(claim, looking, early)
             except LeaseLostError:
                 outcome = "LOST"
             finally:
+                if early is not None:
+                    await early.aclose()
+                looking.close()
                 self._tools.board.close(claim)
             log.info("run ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
         return outcome
 
-    async def _run(self, claim: Claim, live: RunLive) -> str:
+    def _early(self, claim: Claim, live: Live) -> Pulling | None:
+        """Let our own device begin with a new picture while the rows still learn that it runs.
+
+        What it makes is nothing before it is recorded, which waits for those rows; of a provider nothing is asked early.
+        """
+        key = claim.model_key or ""
+        model, generator = self._models.get(key), self._models.generator_for(key)
+        if model is None or generator is None or model.provider is not Provider.LOCAL:
+            return None
+        if claim.kind is not TaskKind.IMAGE or not claim.first or self._refused(claim) is not None:
+            return None
+        try:
+            spec = from_json(claim.kind, claim.spec)
+        except ValueError:  # the run itself fails with it, where that is recorded
+            return None
+        return Pulling(generator.run(spec, Known(fence=claim.fence), live))
+
+    def _refused(self, claim: Claim) -> Finding | None:
+        return self._tools.guard.refuses(claim.spec.get("prompt"))
+
+    async def _run(self, claim: Claim, live: Looking, early: Pulling | None) -> str:
         calls, text = await settled(persistently(lambda: self._begin(claim)))
         latents = await _known_latents(self._tools.vault, claim)
         known = Known(calls=calls, latents=latents, text=text, fence=claim.fence)
-        recorder = Recorder(self._tools, claim, known.text)
+        recorder = Recorder(self._tools, claim, known.text, live.looks)
         try:
-            await self._drive(claim, known, recorder, live)
+            await self._drive(claim, known, recorder, early or live)
         except LeaseLostError:
             raise
         except Exception:
@@ -67,7 +96,8 @@ class Runner:
                 await settled(recorder.record(Failed(kind=FailureKind.INTERNAL, words=UNEXPECTED)))
         return recorder.outcome or "LOST"
 
-    async def _drive(self, claim: Claim, known: Known, recorder: Recorder, live: RunLive) -> None:
+    async def _drive(self, claim: Claim, known: Known, recorder: Recorder, live: Live | Pulling) -> None:
+        """`live`, or the events where they were asked for already."""
         chore = self._chores.get(claim.kind)
         if chore is not None:
             ending = await chore.do(claim, recorder.fenced)
@@ -79,20 +109,19 @@ class Runner:
             words = f"The model {key!r} is not offered by this server any more. Choose another one."
             await settled(recorder.record(Failed(kind=FailureKind.NO_CHECKPOINT, words=words)))
             return
-        spec = from_json(claim.kind, claim.spec)
-        found = self._tools.guard.refuses(claim.spec.get("prompt"))
+        spec, found = from_json(claim.kind, claim.spec), self._refused(claim)
         if found is not None:
             words = f"Not made: {found.sentence}"
             await settled(recorder.record(Failed(kind=FailureKind.REJECTED_CONTENT, words=words)))
             return
-        events = generator.run(spec, known, live)
+        events = live if isinstance(live, Pulling) else generator.run(spec, known, live)
         try:
             async for event in events:
                 if isinstance(event, Downloaded):  # before anybody is told that it is here
                     await asyncio.to_thread(self._models.refresh)
                 await settled(recorder.record(event))
         finally:  # nobody else pulls, so the generator rests at a yield or is over: never closed while it runs
-            await _close(events)
+            await close(events)
         if recorder.outcome is None:
             raise RuntimeError(f"The generator of {key!r} ended without a final event.")
 
@@ -105,11 +134,6 @@ class Runner:
             return calls, ""
         self._tools.board.committed(job.id, job.revision)
         return calls, job.text or ""
-
-
-async def _close(events: AsyncIterator[Event]) -> None:
-    if isinstance(events, AsyncGenerator):
-        await events.aclose()
 
 
 async def _known_calls(session: AsyncSession, claim: Claim) -> tuple[KnownCall, ...]:

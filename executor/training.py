@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor.content.guard import Guard
-from executor.finishing import Render
+from executor.looking import Render
 from executor.models import Models
 from generators.catalog import Provider
 from generators.events import AdapterMade, SampleMade

@@ -1,7 +1,7 @@
 """What happened, in the order it happened. Never published as it is; the executor turns it into rows.
 
 Durable events are yielded by `Generator.run`: pulling the next one is the promise that the last is
-committed. `Stepped` and `Previewed` go through `Live.report`, which may drop all but the newest.
+committed. `Stepped`, `Previewed` and `Drawn` go through `Live.report`, which may drop all but the newest.
 """
 
 import dataclasses
@@ -215,4 +215,17 @@ class Previewed:
     step: int
 
 
-Report = Stepped | Previewed
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The finished picture while it is still being packed, for whoever makes something of it meanwhile.
+
+    A whole file of the pixels of the `ImageMade` to come, quick to make and to open, large. Sizes in pixels.
+    """
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+Report = Stepped | Previewed | Drawn

@@ -39,7 +39,7 @@ class Lanes:
         self._queued: collections.deque[Mark] = collections.deque()
         if device.kind in ("cuda", "rocm"):
             self._streams = {
-                lane: torch.cuda.Stream(device.torch_name, priority=FIRST if lane is Lane.DENOISE else 0)
+                lane: torch.cuda.Stream(device.torch_name, priority=FIRST if lane is Lane.DENOISE else 0)  # type: ignore[no-untyped-call]  # torch
                 for lane in Lane
             }
 
@@ -58,7 +58,7 @@ class Lanes:
         """For `wait`: all that was asked in this lane until now."""
         if not self._streams:
             return None
-        mark = torch.cuda.Event(blocking=True)  # a thread that waits leaves its processor to others
+        mark = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # torch; a thread that waits leaves its processor to others
         mark.record(torch.cuda.current_stream())
         return mark
 

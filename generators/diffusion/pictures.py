@@ -1,12 +1,16 @@
 """Pictures to bytes and back, on the CPU. Knows Pillow; knows no network and no request."""
 
 import io
+import struct
+import zlib
 
+import numpy as np
 import torch
 from PIL import Image, ImageOps
 
 PNG_LEVEL = 1  # 1024x1024: 86 ms against 191 ms at level 6, for a file 15 % larger
 PREVIEW_QUALITY = 75
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def opened(data: bytes) -> Image.Image:
@@ -65,6 +69,19 @@ def png(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, format="PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
+
+
+def unpacked(picture: Image.Image) -> bytes:
+    """As PNG that is not compressed at all (W3C PNG, third edition): ten times as quick as Pillow's, for 3 bytes a pixel."""
+    width, height = picture.size
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # the first byte of each row: no filter
+    rows[:, 1:] = np.asarray(picture.convert("RGB")).reshape(height, 3 * width)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), level=0)), (b"IEND", b""))
+    return PNG_SIGNATURE + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+        for kind, data in chunks
+    )
 
 
 def preview(

@@ -10,7 +10,7 @@ import structlog
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.failures import failed
-from generators.events import Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
+from generators.events import Drawn, Failed, FailureKind, ImageMade, LatentsSaved, Phase, Stepped
 from generators.generator import Live
 
 if TYPE_CHECKING:
@@ -67,6 +67,12 @@ class Run:
         state = self.state
         step, steps = (state.index, len(state.timesteps)) if state else (0, self.ask.steps)
         self.live.report(Stepped(phase=phase, step=step, steps=steps))
+
+    def show(self, data: bytes, size: tuple[int, int]) -> None:
+        """Give the finished picture away before it is packed, as PNG."""
+        if not self.canceled:
+            width, height = size
+            self.live.report(Drawn(data=data, media_type="image/png", width=width, height=height))
 
     def end(self, event: ImageMade | Failed) -> None:
         """Post the final event, unless it was canceled."""

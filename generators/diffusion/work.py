@@ -291,6 +291,7 @@ class Work:
         def pack() -> None:
             run.tell(Phase.SAVING)
             whole = _with_what_stays(picture, run.ask)
+            run.show(pictures.unpacked(whole), whole.size)
             run.end(image_made(run, pictures.png(whole), whole.size, self.device))
 
         return pack

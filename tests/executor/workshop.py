@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from executor.board import Board
 from executor.executor import Executor, Parts
+from executor.looking import Render
 from executor.metrics import Observer, Silent
 from executor.models import Models
 from executor.progress import Progress, Sources
@@ -84,6 +85,7 @@ def build(
     observer: Observer | None = None,
     judge: Judge | None = None,
     encoders: Encoders | None = None,
+    render: Render = quick_looks,
     **settings: Any,
 ) -> Workshop:
     """A server that has not been started. Without generators: the scripted one, 2 ms a step."""
@@ -100,7 +102,7 @@ def build(
             vault=vault,
             broadcast=broadcast,
             board=board,
-            render=quick_looks,
+            render=render,
             observer=observer,
             judge=judge,
             encoders=encoders,

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from generators.events import Event, Report
+from generators.events import Drawn, Event, Report
 from generators.generator import Known, KnownCall
 from generators.hosted.generator import HostedGenerator
 from generators.hosted.settings import HostedSettings
@@ -24,7 +24,7 @@ class Watcher:
     def report(self, event: Report) -> None:
         """Keep it."""
         self.reports.append(event)
-        if event.step:
+        if not isinstance(event, Drawn) and event.step:
             self.stepped.set()
 
     def preview_wanted(self) -> bool:

@@ -83,6 +83,7 @@ class Runner:
 
     async def _run(self, claim: Claim, live: Looking, early: Pulling | None) -> str:
         calls, text = await settled(persistently(lambda: self._begin(claim)))
+        live.begun()
         latents = await _known_latents(self._tools.vault, claim)
         known = Known(calls=calls, latents=latents, text=text, fence=claim.fence)
         recorder = Recorder(self._tools, claim, known.text, live.looks)

@@ -10,7 +10,7 @@ from typing import Any
 
 BF16_ROCM = ("gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 AMPERE = 8  # compute capability; older cards emulate bfloat16 slowly
-TESTED = frozenset({"cpu"})
+TESTED = frozenset({"cpu", "cuda"})  # docs/benchmarks.md says what ran on a GPU
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """What the engine's threads do: admit, forward, save, preview, decode. Knows no queue; imports torch."""
 
-import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 
@@ -39,7 +38,6 @@ class Work:
 
     def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
         """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACES)
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         self._settings = settings
@@ -292,7 +290,11 @@ class Work:
             run.tell(Phase.SAVING)
             whole = _with_what_stays(picture, run.ask)
             run.show(pictures.unpacked(whole), whole.size)
-            run.end(image_made(run, pictures.png(whole), whole.size, self.device))
+            made = image_made(run, pictures.png(whole), whole.size, self.device)
+            self.release(
+                run
+            )  # before anybody hears of it: who asks for another checkpoint then finds this one idle
+            run.end(made)
 
         return pack
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
 
 from executor import runner
+from executor.states import JobState
 from generators.catalog import Model, Provider
 from generators.events import Drawn, Event, ImageFacts, ImageMade
 from generators.generator import Known, Live
@@ -81,6 +82,26 @@ async def test_our_own_device_begins_before_the_rows_say_so(
     assert diary.events == ["generator begins", "rows say so"]
     assert job.status is JobStatus.SUCCEEDED
     assert job.started_at is not None
+
+
+async def test_what_is_told_early_is_shown_once_the_rows_say_so(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diary = Diary()
+    noting(monkeypatch, diary, waits=True)
+    shop = at.build(db, tmp_path, diary)
+    job_id = await at.add_job(db, at.Order(owner_id=await at.add_user(db), prompt="[hold_at=3]"))
+    told: list[tuple[VariantStatus, int]] = []
+
+    def stepped(state: JobState) -> bool:
+        (one,) = state.variants
+        told.append((one.variant.status, one.step))
+        return one.step == 2
+
+    async with at.started(shop):
+        await at.seen(shop, job_id, stepped)
+    assert told[-1] == (VariantStatus.RUNNING, 2)
+    assert all(step == 0 for status, step in told if status is VariantStatus.QUEUED)
 
 
 async def test_a_provider_is_asked_for_nothing_before_the_rows_say_so(

@@ -1,5 +1,6 @@
 """Tiny checkpoints on disk, made once per run of the tests; torch on one thread."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from generators.diffusion.engine import Engine
 from generators.diffusion.importing import uncollected
 from tests.generators.diffusion import tiny
+
+os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # on an accelerator float32 means float32, in child processes too
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,7 +21,6 @@ def one_thread() -> None:
         from generators.diffusion import loading
 
     torch.set_num_threads(1)
-    torch.backends.cudnn.allow_tf32 = False  # on an accelerator float32 means float32
     loading.quiet()
 
 

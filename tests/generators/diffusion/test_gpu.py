@@ -14,9 +14,10 @@ from PIL import Image, ImageChops
 
 from generators.diffusion.asks import Ask
 from generators.diffusion.engine import Engine
-from generators.events import ImageMade, Phase
-from tests.generators.diffusion import tiny, tiny_flow
+from generators.events import ImageMade, Phase, Stepped
+from tests.generators.diffusion import tiny
 from tests.generators.diffusion.company import Company, distance
+from tests.generators.diffusion.flow_kit import built
 
 pytestmark = pytest.mark.gpu
 Build = Callable[..., Engine]
@@ -82,8 +83,8 @@ def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_videos_autoencoder_is_loaded_as_it_is(build: Build, tmp_path: Path) -> None:
     """Qwen-Image's has weights of five dimensions, which no memory format for pictures fits."""
-    folder = tiny_flow.saved(tiny_flow.MAKERS["qwen-image"](), tmp_path / "qwen")
-    tiny.send(build(folder, device="cuda"), tiny.ask("qwen", guidance=2.0)).made()
+    kit = built("qwen-image", tmp_path)
+    tiny.send(build(kit.folder, device="cuda"), kit.ask()).made()
 
 
 def requested(folder: Path, **more: Any) -> Ask:
@@ -135,7 +136,8 @@ def test_steps_of_others_go_on_while_a_large_picture_is_decoded(build: Build, la
     other = tiny.send(engine, requested(large, **small), watcher)
 
     def on_report(event: Any) -> None:
-        steps[event.phase] = len(watcher.steps)
+        if isinstance(event, Stepped):
+            steps[event.phase] = len(watcher.steps)
 
     decoding.on_report = on_report
     tiny.send(engine, requested(large, width=2048, height=2048, steps=1, seed=2), decoding).made()
@@ -172,9 +174,12 @@ def forward_peak(engine: Engine, folder: Path) -> int:
     torch.cuda.reset_peak_memory_stats()
     peaks: list[int] = []
     watcher = tiny.Watcher()
-    watcher.on_report = lambda event: (
-        peaks.append(torch.cuda.max_memory_reserved()) if event.phase is Phase.DENOISING else None
-    )
+
+    def on_report(event: Any) -> None:
+        if isinstance(event, Stepped) and event.phase is Phase.DENOISING:
+            peaks.append(torch.cuda.max_memory_reserved())
+
+    watcher.on_report = on_report
     tiny.send(engine, requested(folder, steps=4), watcher).made()
     return peaks[-1]
 

@@ -155,8 +155,9 @@ async def test_training_that_goes_on_ends_with_the_bytes_of_an_unbroken_one(
     assert [event.step for event in resumed if isinstance(event, SampleMade)] == [6, 9, 12]
     first, second = finished.adapter, resumed[-1]
     assert isinstance(second, AdapterMade)
-    assert second.data == first.data
-    assert second.parameters["scores"] == first.parameters["scores"]
+    if tiny.DEVICE == "cpu":  # an accelerator adds gradients up in any order
+        assert second.data == first.data
+        assert second.parameters["scores"] == first.parameters["scores"]
 
 
 def plain_order(folder: Path) -> Order:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -47,38 +48,41 @@ class Flusher:
         self._seconds = seconds
         self.alone = False
         self._news = asyncio.Event()
+        self._fresh = asyncio.Event()
         self._stepped: AbstractSet[tuple[object, int]] = frozenset()
-        board.listen(lambda _jobs: self._news.set())
+        board.listen(self._heard)
+
+    def _heard(self, _jobs: Iterable[uuid.UUID]) -> None:
+        """Wakes `work` for what it has to do: nobody is marked twice."""
+        self._news.set()
+        if any(one.step and _key(one) not in self._stepped for one in self._board.standings()):
+            self._fresh.set()
 
     async def work(self) -> None:
         """Flush whenever something was reported, never more often than every `seconds`."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await (self._fresh if self.alone else self._news).wait()
             await self.mark()
             if not self.alone:
+                self._news.clear()
                 await self.flush()
-            await self._rest()
+                await self._rest()
 
     async def _rest(self) -> None:
         """Wait until the next flush is due; only runs that report for the first time are marked meanwhile."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._seconds
-        heard = False
         while (left := due - loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
-                    await self._news.wait()
+                    await self._fresh.wait()
             except TimeoutError:
                 break
-            heard = True
-            self._news.clear()
             await self.mark()
-        if heard:
-            self._news.set()
 
     async def mark(self) -> None:
         """Commit that runs have reported a step, those that did so for the first time."""
+        self._fresh.clear()
         reported = {_key(one): one.claim for one in self._board.standings() if one.step}
         fresh = [claim for key, claim in reported.items() if key not in self._stepped]
         if fresh:

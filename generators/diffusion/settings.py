@@ -78,7 +78,7 @@ class DiffusionSettings:
     max_rows: int = 0
     max_resident: int = 2
     save_every_steps: int = 5
-    save_every_seconds: float = 2.0
+    save_every_seconds: float = 5.0
     switch_interval: float = 0.0005
     channels_last: bool | None = None
     attention: str = "auto"

@@ -21,6 +21,7 @@ from generators.diffusion.tuning import Tuning, denoiser_of
 from generators.diffusion.words import WORDS
 from tests.generators.diffusion import tiny, tiny_flow, worn
 from tests.generators.diffusion.company import Company, distance
+from tests.generators.diffusion.flow_kit import built
 
 TOLERANCE = 5e-6
 CPU = Device(kind="cpu", torch_name="cpu", name="x", dtype="float32", attention="native")
@@ -140,6 +141,13 @@ def test_auto_offloads_only_what_is_larger_than_the_whole_device(tmp_path: Path)
     assert Tuning.of(DiffusionSettings(data_dir=tmp_path), CPU).roomy(2**60, CPU).offload == "none"
     fixed = Tuning.of(DiffusionSettings(data_dir=tmp_path, offload="encoders"), gpu)
     assert fixed.roomy(11, gpu).offload == "encoders"
+
+
+def test_channels_last_leaves_an_autoencoder_of_videos_as_it_lies(tmp_path: Path) -> None:
+    """Its weights have five dimensions."""
+    kit = built("qwen-image", tmp_path)
+    (run,) = Company(tmp_path, kit.folder, channels_last=True).join_all(kit.ask())
+    assert distance(run, kit.stock(kit.ask())) < TOLERANCE
 
 
 @pytest.fixture

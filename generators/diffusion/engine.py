@@ -52,9 +52,13 @@ class EngineState:
 class Engine:
     """One device's engine. Every public method may be called from any thread and returns at once."""
 
-    def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
+    def __init__(
+        self, settings: DiffusionSettings, shelf: Shelf, on_broken: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_broken` is called when the device is gone, before anybody is told."""
         self._settings = settings
         self._shelf = shelf
+        self._on_broken = on_broken
         self._wake = threading.Condition()
         self._ready: list[Run] = []
         self._open: dict[int, Run] = {}
@@ -218,6 +222,7 @@ class Engine:
         try:
             self._loop()
         except Exception as error:  # noqa: BLE001 - the device is gone: told to everybody, now and from now on
+            self._on_broken()
             with self._wake:
                 self._broken, left = error, list(self._open.values())
             for run in left:

@@ -151,7 +151,10 @@ class ProcessEngine:
             lost, self._open = list(self._open.values()), {}
             lent, self._lent = list(self._lent.values()), {}
             self._watched.clear()
+            sender = self._sender
             self._child, self._sender, self._state = None, None, NOTHING
+        if sender is not None:
+            sender.close()
         for reservation in lent:
             reservation.end()
         words = f"The engine's process ended with status {status}; what it had saved is taken up again."

@@ -14,6 +14,8 @@ from generators.diffusion.settings import DiffusionSettings
 from generators.diffusion.wire import Sender, messages
 from generators.events import Failed, ImageMade, LatentsSaved, Report
 
+BROKEN = 70  # sysexits.h: EX_SOFTWARE
+
 
 class Told:
     """A `Live` on the other side of the pipe; whether somebody watches was told from there."""
@@ -38,12 +40,12 @@ class Told:
 
 
 class Child:
-    """An engine that is driven by messages."""
+    """An engine that is driven by messages. When its device is gone the process ends, and the next one finds it anew."""
 
     def __init__(self, settings: DiffusionSettings, sender: Sender) -> None:
         self._sender = sender
         self._shelf = Shelf(settings)
-        self.engine = Engine(settings, self._shelf)
+        self.engine = Engine(settings, self._shelf, on_broken=lambda: os._exit(BROKEN))
         self.engine.start()
         self._lock = threading.Lock()
         self._open: dict[int, tuple[Run, Told]] = {}
@@ -95,7 +97,7 @@ class Child:
 
 
 def main() -> None:
-    """Serve until the input ends; status 0 when it was asked to close, 1 when the server is gone."""
+    """Serve until the input ends; status 0 when it was asked to close, 1 when the server is gone, BROKEN see there."""
     said = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whoever prints must not break the protocol
     sender = Sender(said, "likeness-tell")

@@ -421,7 +421,7 @@ def test_a_closed_engine_ends_its_threads_and_takes_nothing_more(build: Build, s
     sent = tiny.send(engine, tiny.ask("tiny-sd", steps=1000))
     engine.close()
     assert sent.box.empty()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("likeness-")]
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("likeness-")] == []
     with pytest.raises(RuntimeError, match="closed"):
         tiny.send(engine, tiny.ask("tiny-sd"))
 

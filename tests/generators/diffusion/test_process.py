@@ -2,17 +2,20 @@
 
 import asyncio
 import dataclasses
+import io
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from generators.diffusion import serving
+from generators.diffusion import remote_child, serving
 from generators.diffusion.asks import Ask
 from generators.diffusion.checkpoints import Shelf
 from generators.diffusion.devices import several_gpus
@@ -22,6 +25,7 @@ from generators.diffusion.remote import ProcessEngine
 from generators.diffusion.runs import Post, Run
 from generators.diffusion.serving import Fleet, engines
 from generators.diffusion.settings import DiffusionSettings
+from generators.diffusion.wire import Sender
 from generators.events import Failed, FailureKind, LatentsSaved, Phase, Stepped
 from generators.spec import FileRef
 from tests.generators.diffusion import tiny
@@ -37,8 +41,6 @@ def remote(sd_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def send(engine: ProcessEngine, request: Ask, live: tiny.Watcher | None = None) -> tiny.Sent:
-    import queue
-
     box: queue.Queue[object] = queue.Queue()
     watcher = live or tiny.Watcher()
     return tiny.Sent(run=engine.submit(request, watcher, box.put), live=watcher, box=box)  # type: ignore[arg-type]
@@ -94,6 +96,25 @@ def test_a_crash_fails_its_requests_and_the_next_one_goes_on_where_they_stood(re
     assert again.made().data == unbroken.data
     first = next(event.step for event in again.live.steps if event.phase is Phase.DENOISING)
     assert first == crashed.saved[-1].step + 1
+    assert [thread.name for thread in threading.enumerate()].count("likeness-engine-tell") == 1
+
+
+def test_a_process_whose_device_is_gone_ends_for_a_new_one(
+    tmp_path: Path, sd_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent does after such an end what it does after any other."""
+    ended: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(os, "_exit", ended.put)
+    child = remote_child.Child(tiny.settings(tmp_path, sd_folder), Sender(io.BytesIO(), "told"))
+    tiny.send(child.engine, tiny.ask("tiny-sd")).made()
+
+    def gone(_runs: object) -> object:
+        raise RuntimeError("unspecified launch failure")
+
+    monkeypatch.setattr(child.engine._work, "forward", gone)
+    child.obey("submit", 1, tiny.ask("tiny-sd"))
+    assert ended.get(timeout=60) == remote_child.BROKEN
+    child.engine.close()
 
 
 def test_the_process_ends_with_its_server(tmp_path: Path, sd_folder: Path) -> None:

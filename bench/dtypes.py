@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.engine import MODELS
+from bench.models import MODELS
 from generators.diffusion import loading
 from generators.diffusion.asks import Ask
 from generators.diffusion.runs import Run

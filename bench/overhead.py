@@ -27,7 +27,7 @@ from typing import Any
 
 import psutil
 
-from bench.engine import MODELS, saved
+from bench.models import MODELS, saved
 from generators.diffusion.generator import DiffusionGenerator
 from generators.diffusion.settings import DiffusionSettings
 from generators.events import ImageMade, LatentsSaved, Report

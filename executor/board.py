@@ -57,16 +57,30 @@ class _Count:
 
 
 class RunLive:
-    """The `Live` of one run."""
+    """The `Live` of one run. What it is told before the run has `begun` waits."""
 
     def __init__(self, board: "Board", standing: Standing) -> None:
         self._board = board
         self._standing = standing
+        self._lock = threading.Lock()
+        self._early: list[Stepped | Previewed] | None = []
 
     def report(self, event: Report) -> None:
         """See Live. From any thread."""
-        if not isinstance(event, Drawn):  # nobody is shown it
-            self._board.report(self._standing, event)
+        if isinstance(event, Drawn):  # nobody is shown it
+            return
+        with self._lock:
+            if self._early is None:
+                self._board.report(self._standing, event)
+            else:
+                self._early.append(event)
+
+    def begun(self) -> None:
+        """The rows say that it runs: what was told until now is shown, in its order."""
+        with self._lock:
+            early, self._early = self._early or (), None
+            for event in early:
+                self._board.report(self._standing, event)
 
     def preview_wanted(self) -> bool:
         """See Live. From any thread."""

@@ -1,8 +1,7 @@
-"""What a run says before its rows and its picture are ready: reports wait, a drawn picture is looked at. Knows no database."""
+"""Quick looks of a picture, made while its generator is still packing it. Knows no database."""
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Awaitable, Callable
 
 from generators.events import Drawn, ImageMade, Report
@@ -18,13 +17,11 @@ def unseen(_made: ImageMade) -> None:
 
 
 class Looking:
-    """The `Live` of one run. What it is told goes on to `live` once the run has `begun`; a drawn picture is looked at."""
+    """The `Live` of one run: a drawn picture is looked at, all else goes on to `live`."""
 
     def __init__(self, live: Live, render: Render) -> None:
         """On the event loop. `render` makes the quick looks of a file. Close it with the run."""
         self._live = live
-        self._lock = threading.Lock()
-        self._early: list[Report] | None = []
         self._render = render
         self._loop = asyncio.get_running_loop()
         self._drawn: tuple[int, int] | None = None
@@ -34,21 +31,10 @@ class Looking:
     def report(self, event: Report) -> None:
         """See Live. From any thread."""
         if not isinstance(event, Drawn):
-            with self._lock:
-                if self._early is None:
-                    self._live.report(event)
-                else:
-                    self._early.append(event)
+            self._live.report(event)
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to look
             self._loop.call_soon_threadsafe(self._look, event)
-
-    def begun(self) -> None:
-        """The rows say that it runs: what was told until now goes on, in its order."""
-        with self._lock:
-            early, self._early = self._early or (), None
-            for event in early:
-                self._live.report(event)
 
     def preview_wanted(self) -> bool:
         """See Live. From any thread."""

@@ -1,6 +1,7 @@
 """Runs one claimed task from its first row to its last: drives the generator, event by event."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Mapping
 
@@ -50,7 +51,9 @@ class Runner:
             early: Pulling | None = None
             try:
                 early = self._early(claim, looking)
-                outcome = await self._run(claim, looking, early)
+                known = await settled(persistently(lambda: self._begin(claim)))
+                live.begun()
+                outcome = await self._run(claim, known, looking, early)
             except LeaseLostError:
                 outcome = "LOST"
             finally:
@@ -81,14 +84,11 @@ class Runner:
     def _refused(self, claim: Claim) -> Finding | None:
         return self._tools.guard.refuses(claim.spec.get("prompt"))
 
-    async def _run(self, claim: Claim, live: Looking, early: Pulling | None) -> str:
-        calls, text = await settled(persistently(lambda: self._begin(claim)))
-        live.begun()
-        latents = await _known_latents(self._tools.vault, claim)
-        known = Known(calls=calls, latents=latents, text=text, fence=claim.fence)
+    async def _run(self, claim: Claim, known: Known, live: Looking, early: Pulling | None) -> str:
+        known = dataclasses.replace(known, latents=await _known_latents(self._tools.vault, claim))
         recorder = Recorder(self._tools, claim, known.text, live.looks)
         try:
-            await self._drive(claim, known, recorder, early or live)
+            await self._drive(claim, known, recorder, live, early)
         except LeaseLostError:
             raise
         except Exception:
@@ -97,8 +97,9 @@ class Runner:
                 await settled(recorder.record(Failed(kind=FailureKind.INTERNAL, words=UNEXPECTED)))
         return recorder.outcome or "LOST"
 
-    async def _drive(self, claim: Claim, known: Known, recorder: Recorder, live: Live | Pulling) -> None:
-        """`live`, or the events where they were asked for already."""
+    async def _drive(
+        self, claim: Claim, known: Known, recorder: Recorder, live: Live, early: Pulling | None
+    ) -> None:
         chore = self._chores.get(claim.kind)
         if chore is not None:
             ending = await chore.do(claim, recorder.fenced)
@@ -115,7 +116,7 @@ class Runner:
             words = f"Not made: {found.sentence}"
             await settled(recorder.record(Failed(kind=FailureKind.REJECTED_CONTENT, words=words)))
             return
-        events = live if isinstance(live, Pulling) else generator.run(spec, known, live)
+        events = early or generator.run(spec, known, live)
         try:
             async for event in events:
                 if isinstance(event, Downloaded):  # before anybody is told that it is here
@@ -126,15 +127,15 @@ class Runner:
         if recorder.outcome is None:
             raise RuntimeError(f"The generator of {key!r} ended without a final event.")
 
-    async def _begin(self, claim: Claim) -> tuple[tuple[KnownCall, ...], str]:
+    async def _begin(self, claim: Claim) -> Known:
         """Say that it runs; the calls and the text that earlier runs left, as they stand behind the fence."""
         async with self._tools.db.begin() as session:
             job = (await begin(session, claim)).job
             calls = () if claim.first else await _known_calls(session, claim)
         if job is None:
-            return calls, ""
+            return Known(calls=calls, fence=claim.fence)
         self._tools.board.committed(job.id, job.revision)
-        return calls, job.text or ""
+        return Known(calls=calls, text=job.text or "", fence=claim.fence)
 
 
 async def _known_calls(session: AsyncSession, claim: Claim) -> tuple[KnownCall, ...]:

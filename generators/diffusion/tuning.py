@@ -17,7 +17,7 @@ from generators.diffusion.devices import Device
 from generators.diffusion.settings import DiffusionSettings
 
 BLOCKS_AT_ONCE = 1
-PICTURE_RANK = 4  # of a convolution's weights, which is what channels_last knows
+PICTURE_RANK = 4  # of the weights that channels_last knows; Qwen-Image's VAE of videos has five dimensions
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
@@ -68,9 +68,7 @@ def tune(pipeline: Any, device: Device, tuning: Tuning) -> Compiled:
     _place(pipeline, device, tuning)
     if tuning.channels_last:
         for network in (denoiser if hasattr(pipeline, "unet") else pipeline.vae, pipeline.vae):
-            if all(
-                weights.ndim <= PICTURE_RANK for weights in network.parameters()
-            ):  # not Qwen-Image's VAE of videos
+            if all(weights.ndim <= PICTURE_RANK for weights in network.parameters()):
                 network.to(memory_format=torch.channels_last)
     if tuning.attention != "auto":
         _attend(denoiser, tuning.attention)

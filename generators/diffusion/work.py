@@ -1,5 +1,6 @@
 """What the engine's threads do: admit, forward, save, preview, decode. Knows no queue; imports torch."""
 
+import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 
@@ -28,9 +29,8 @@ CPU_ROWS = 8
 GPU_ROWS = 32
 GPU_WARM_UP = 30.0  # seconds
 LEAST_TILE = 128  # pixels: smaller ones would show their seams
-WORKSPACES = (
-    ":4096:8"  # cuBLAS: its own for each stream, without which equal products may differ in their last bits
-)
+# For cuBLAS, which listens to nothing else: with several streams at work its products are repeatable in a workspace each only.
+WORKSPACES = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 class Work:
@@ -38,6 +38,7 @@ class Work:
 
     def __init__(self, settings: DiffusionSettings, shelf: Shelf) -> None:
         """Prepare thread. Imports are done; finds the device. Raises ValueError when it is not there."""
+        os.environ.setdefault(*WORKSPACES)
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         self._settings = settings
@@ -291,9 +292,7 @@ class Work:
             whole = _with_what_stays(picture, run.ask)
             run.show(pictures.unpacked(whole), whole.size)
             made = image_made(run, pictures.png(whole), whole.size, self.device)
-            self.release(
-                run
-            )  # before anybody hears of it: who asks for another checkpoint then finds this one idle
+            self.release(run)  # who hears of the end and asks for another checkpoint finds this one idle
             run.end(made)
 
         return pack

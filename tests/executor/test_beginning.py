@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
 
 from executor import runner
-from executor.states import JobState
 from generators.catalog import Model, Provider
-from generators.events import Drawn, Event, ImageFacts, ImageMade
+from generators.events import Drawn, Event, ImageFacts, ImageMade, Report, Stepped
 from generators.generator import Known, Live
 from generators.scripted import MODEL, ScriptedGenerator, ScriptedSettings
 from generators.spec import ImageSpec, Spec
@@ -38,6 +37,7 @@ class Diary(ScriptedGenerator):
         self.provider = provider
         self.events: list[str] = []
         self.began = asyncio.Event()
+        self.told = asyncio.Event()
         self.ended = asyncio.Event()
 
     @override
@@ -49,10 +49,29 @@ class Diary(ScriptedGenerator):
         self.events.append("generator begins")
         self.began.set()
         try:
-            async for event in super().run(spec, known, live):
+            async for event in super().run(spec, known, Ear(live, self.told)):
                 yield event
         finally:
             self.ended.set()
+
+
+class Ear:
+    """Passes reports on; `told` once there was one of the second step."""
+
+    def __init__(self, live: Live, told: asyncio.Event) -> None:
+        self._live = live
+        self._told = told
+
+    def report(self, event: Report) -> None:
+        self._live.report(event)
+        if isinstance(event, Stepped) and event.step == 2:
+            self._told.set()
+
+    def preview_wanted(self) -> bool:
+        return self._live.preview_wanted()
+
+    def sharp_wanted(self) -> bool:
+        return self._live.sharp_wanted()
 
 
 def noting(monkeypatch: pytest.MonkeyPatch, diary: Diary, *, waits: bool, lost: bool = False) -> None:
@@ -88,20 +107,22 @@ async def test_what_is_told_early_is_shown_once_the_rows_say_so(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diary = Diary()
-    noting(monkeypatch, diary, waits=True)
     shop = at.build(db, tmp_path, diary)
+    early: list[Stepped | None] = []
+
+    async def noted(session: AsyncSession, claim: Claim) -> Held:
+        async with asyncio.timeout(PATIENCE):
+            await diary.told.wait()
+        standing = shop.board.standing(claim.task_id)
+        early.append(standing.step if standing is not None else None)
+        return await begin(session, claim)
+
+    monkeypatch.setattr(runner, "begin", noted)
     job_id = await at.add_job(db, at.Order(owner_id=await at.add_user(db), prompt="[hold_at=3]"))
-    told: list[tuple[VariantStatus, int]] = []
-
-    def stepped(state: JobState) -> bool:
-        (one,) = state.variants
-        told.append((one.variant.status, one.step))
-        return one.step == 2
-
     async with at.started(shop):
-        await at.seen(shop, job_id, stepped)
-    assert told[-1] == (VariantStatus.RUNNING, 2)
-    assert all(step == 0 for status, step in told if status is VariantStatus.QUEUED)
+        state = await at.seen(shop, job_id, lambda state: state.variants[0].step == 2)
+    assert early == [None]
+    assert state.variants[0].variant.status is VariantStatus.RUNNING
 
 
 async def test_a_provider_is_asked_for_nothing_before_the_rows_say_so(

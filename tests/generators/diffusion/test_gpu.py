@@ -73,8 +73,8 @@ def test_the_description_names_the_device(build: Build, sdxl_folder: Path) -> No
 
 @pytest.fixture(scope="module", params=["sdxl", "dit"])
 def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of a real size: SDXL's UNet (2.6 billion), and a FLUX-like transformer (2.2 billion)."""
-    from bench.engine import saved
+    """Random weights of a real size: see bench/models.py."""
+    from bench.models import saved
 
     folder = tmp_path_factory.mktemp("large") / str(request.param)
     saved(folder.name, folder)

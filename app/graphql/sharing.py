@@ -42,23 +42,29 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a question came to; a task while it is being computed."""
+    """What a question came to; a task while that is waited for."""
 
     question: Question
-    told: "asyncio.Future[Once]"
+    told: "Once | asyncio.Future[Once]"
 
 
-async def answered(event: object, question: Question, execute: Callable[[], Awaitable[Once]]) -> Once:
+async def answered(event: object, question: Question, execute: Callable[[], Once | Awaitable[Once]]) -> Once:
     """What `execute` makes of the event, or has made of it for somebody who asked the same."""
     answers: list[Answer] | None = getattr(event, "answers", None)
     if answers is None or question.viewer is None:
-        return await execute()
+        made = execute()
+        return made if isinstance(made, Once) else await made
     for answer in answers:
         if answer.question.same(question):
             break
     else:
-        answer = Answer(question=question, told=asyncio.ensure_future(execute()))
+        answer = Answer(question=question, told=_begun(execute()))
         answers.append(answer)
-    if answer.told.done():
-        return answer.told.result()
-    return await asyncio.shield(answer.told)  # who leaves stops to wait, and takes nothing from the others
+    told = answer.told
+    if isinstance(told, Once):
+        return told
+    return await asyncio.shield(told)  # who leaves stops to wait, and takes nothing from the others
+
+
+def _begun(made: Once | Awaitable[Once]) -> "Once | asyncio.Future[Once]":
+    return made if isinstance(made, Once) else asyncio.ensure_future(made)

@@ -67,11 +67,15 @@ class Watching:
         assert isinstance(built, Executor), built  # it was prepared: name and variables have been checked
         return built
 
-    async def _answer(self, executor: Executor, event: object) -> Once:
+    def _answer(self, executor: Executor, event: object) -> Once | Awaitable[Once]:
+        """At once where no resolver waits, so that nobody is woken a second time."""
         result = executor.build_per_event_executor(event).execute_operation(False)
         if executor.is_awaitable(result):
-            result = await cast("Awaitable[ExecutionResult]", result)
+            return self._awaited(cast("Awaitable[ExecutionResult]", result))
         return self._present(cast("ExecutionResult", result))
+
+    async def _awaited(self, result: Awaitable[ExecutionResult]) -> Once:
+        return self._present(await result)
 
 
 async def _opened(executor: Executor) -> AsyncGenerator[object, None] | ExecutionResult:

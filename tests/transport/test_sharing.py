@@ -35,6 +35,12 @@ class News:
             raise RuntimeError("the password is hunter2")
         return 40 + plus
 
+    @strawberry.field
+    def now(self, plus: int) -> int:
+        """The same, without waiting."""
+        self.asked.append(plus)
+        return 40 + plus
+
 
 class ManyReceive(News):
     """One object for all watchers."""
@@ -116,6 +122,23 @@ async def test_ten_watchers_of_one_event_are_sent_one_text(bench: Bench) -> None
     assert (
         encode({"id": "1", "payload": first.within}) == b'{"id":"1","payload":{"data":{"watch":{"sum":40}}}}'
     )
+
+
+async def test_answer_that_waits_for_nothing_is_there_without_a_task(bench: Bench) -> None:
+    query = WATCH.replace("sum", "sum: now")
+    operation = bench.served.prepare(Params(query, None, {}, None), None)
+    loop, begun = asyncio.get_running_loop(), []
+
+    def begin(of: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        begun.append(work)
+        return asyncio.Task(work, loop=of, **more)
+
+    loop.set_task_factory(begin)
+    for _ in range(10):
+        stream = bench.served.stream(operation, _context("ada", "r"), "websocket")
+        assert [response async for response in stream] == told(40)
+    loop.set_task_factory(None)
+    assert (begun, bench.event.asked) == ([], [0])
 
 
 async def test_another_viewer_is_executed_for_itself(bench: Bench) -> None:

@@ -34,6 +34,9 @@ class SendDeadline:
 
         async def timed(message: Message) -> None:
             nonlocal streaming
+            if message["type"] in STREAMED and not transport.get_write_buffer_size():
+                await send(message)  # uvicorn waits before it writes to a socket, never after: not now
+                return
             if message["type"] == "http.response.start":
                 streaming = _is_stream(message)
             quick = streaming or message["type"] in STREAMED

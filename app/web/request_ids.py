@@ -38,7 +38,7 @@ class RequestIds:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_with_id if scope["type"] == "http" else send)
             if scope["type"] == "http" and scope["path"] not in QUIET:
                 tell = log.warning if status >= FAILED else log.debug
                 elapsed = round((time.perf_counter() - began) * 1000, 1)

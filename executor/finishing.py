@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from executor import likeness
@@ -124,7 +124,6 @@ class Finisher:
         if variant is None:
             raise ValueError("A picture was made for a task without a variant.")
         file = await keep_picture(session, variant.owner_id, picture)
-        now = await session.scalar(select(func.clock()))  # before the first change: no flush in between
         variant.file_id = file.id
         self._describe(variant, event, held.task.spec)
         variant.width, variant.height = picture.width, picture.height
@@ -132,7 +131,7 @@ class Finisher:
         variant.held_reason = ready.held_reason or self._held_with(held)
         await likeness.keep(session, variant, ready.likeness)
         variant.status = VariantStatus.DRAFT if variant.held_reason is None else VariantStatus.HELD
-        variant.finished_at = now
+        variant.finished_at = func.clock()
         if variant.status is VariantStatus.DRAFT:
             await take_in(session, variant)
         await approve_if_good(session, held)

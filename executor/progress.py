@@ -84,7 +84,7 @@ class Progress:
 
     async def _read(self, job_id: uuid.UUID) -> Reading | None:
         while True:
-            rows = await persistently(lambda: read_rows(self._sources.db, job_id))
+            rows = await persistently(lambda: read_rows(self._sources.db, self._sources.board, job_id))
             if rows is None:
                 return None
             state = self._composer.compose(rows)
@@ -95,7 +95,7 @@ class Progress:
         self, job_ids: Sequence[uuid.UUID], *, previews: bool = False
     ) -> list[JobState | None]:
         """As `now` for many jobs, in their order, read together."""
-        found = await read_many(self._sources.db, job_ids)
+        found = await read_many(self._sources.db, self._sources.board, job_ids)
         states: list[JobState | None] = []
         for job_id in job_ids:
             rows = found.get(job_id)
@@ -183,6 +183,7 @@ class _Feed:
         self._slot: Slot | None = None
         self._asked_at = -math.inf
         self._due = -math.inf  # when the next state may be told by the rate
+        self._borrowed = False  # the one before it came early
         self.task = asyncio.create_task(self._work(), name=f"feed {job_id}")
 
     def reported(self) -> None:
@@ -228,22 +229,29 @@ class _Feed:
             if self._state is not None and self._state.final:
                 return
             await self._ask_for_previews(rows)
-            await self._rest(slot)
+            self._pace()
             news = await slot.wait(self._patience(rows))
-            if news and not slot.pending:
-                await asyncio.sleep(GATHER_SECONDS)
+            if news:
+                await self._rest(slot)
             stale = slot.missed or not news
             stale = bool(slot.take()) or stale
 
-    async def _rest(self, slot: Slot) -> None:
-        """Keep to the rate. A committed change, such as the end, may come early once; the next pause is longer for it."""
-        seconds = 1 / self._settings.most_events_per_second
+    def _pace(self) -> None:
+        """A state was told: note when the next one may be."""
         now = time.monotonic()
-        borrowed = self._due - now > GATHER_SECONDS
-        self._due = max(self._due, now) + seconds
-        left = self._due - now - GATHER_SECONDS
-        if borrowed or not await slot.wait_for_change(left):
-            await asyncio.sleep(self._due - time.monotonic() - GATHER_SECONDS)
+        self._borrowed = self._due - now > GATHER_SECONDS
+        self._due = max(self._due, now) + 1 / self._settings.most_events_per_second
+
+    async def _rest(self, slot: Slot) -> None:
+        """Keep to the rate, and wait for what is reported together.
+
+        A committed change, such as the end, may come early once; the next pause is longer for it.
+        """
+        left = max(self._due - time.monotonic(), 0.0 if slot.pending else GATHER_SECONDS)
+        if self._borrowed:
+            await asyncio.sleep(left)
+        else:
+            await slot.wait_for_change(left)
 
     async def _read(self) -> Reading | None:
         while True:

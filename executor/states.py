@@ -67,7 +67,7 @@ class JobState:
     written: bool = True  # no more text will come
     answers: list[Any] = dataclasses.field(init=False, repr=False, compare=False, default_factory=list)
 
-    @property
+    @functools.cached_property
     def final(self) -> bool:
         """Whether it can no longer change."""
         return self.job.status.final
@@ -81,7 +81,7 @@ class JobState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What the tables say at one moment. `progress` by task id, of tasks that still run with that fence."""
+    """What the tables say at one moment. `progress` by task id, of tasks that run elsewhere with that fence."""
 
     job: Job
     variants: Sequence[Variant]
@@ -98,15 +98,16 @@ class Rows:
         ]
 
 
-async def read_rows(db: Database, job_id: uuid.UUID) -> Rows | None:
+async def read_rows(db: Database, board: Board, job_id: uuid.UUID) -> Rows | None:
     """Everything about a job at one moment; None when it is gone."""
-    return (await read_many(db, [job_id])).get(job_id)
+    return (await read_many(db, board, [job_id])).get(job_id)
 
 
-async def read_many(db: Database, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Rows]:
+async def read_many(db: Database, board: Board, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Rows]:
     """Everything about many jobs at one moment, by their ids; without those that are gone.
 
-    Four statements however many jobs there are, and one more for each that waits: its place in the queue.
+    Three statements however many jobs there are, a fourth where tasks run on other servers (the `board` knows more
+    of those that run here), and one more for each job that waits: its place in the queue.
     """
     async with db.snapshot() as session:
         jobs = (await session.scalars(select(Job).where(Job.id.in_(job_ids)))).all()
@@ -116,7 +117,7 @@ async def read_many(db: Database, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUI
             select(Variant).where(Variant.job_id.in_(job_ids)).order_by(Variant.version_number, Variant.id)
         )
         tasks = (await session.scalars(select(Task).where(Task.job_id.in_(job_ids)).order_by(Task.id))).all()
-        progress = await _progress(session, tasks)
+        progress = await _progress(session, [task for task in tasks if not _here(board, task)])
         variants_of, tasks_of = _by_job(variants.all()), _by_job(tasks)
         return {
             job.id: Rows(
@@ -139,6 +140,11 @@ def _by_job(rows: Iterable[_OfJob]) -> dict[uuid.UUID | None, list[_OfJob]]:
 
 def _waits(job: Job, tasks: Sequence[Task]) -> bool:
     return not job.status.final and not any(task.state is JobStatus.RUNNING for task in tasks)
+
+
+def _here(board: Board, task: Task) -> bool:
+    standing = board.standing(task.id)
+    return standing is not None and standing.claim.fence == task.fence
 
 
 async def _progress(session: AsyncSession, tasks: Sequence[Task]) -> dict[uuid.UUID, TaskProgress]:

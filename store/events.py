@@ -107,6 +107,8 @@ class Slot:
 
 
 async def _happens(event: asyncio.Event, timeout: float | None) -> bool:
+    if event.is_set():
+        return True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
             await event.wait()

@@ -194,7 +194,7 @@ async def test_a_run_that_has_not_reported_cannot_be_asked_for_previews_yet(
     owner = await at.add_user(db)
     shop = at.build(db, tmp_path, flush_seconds=60.0)
     job_id = await at.add_job(db, at.Order(owner_id=owner, prompt="[hold_at=2]"))
-    rows = await read_rows(db, job_id)
+    rows = await read_rows(db, shop.board, job_id)
     assert rows is not None
     assert not await ask_for_previews(db, rows.tasks, seconds=10)
     async with at.started(shop):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.states import read_rows
 from resolvers.identity import ALL, Viewer
 from resolvers.visible import Sights
 from store.database.sessions import Database
@@ -22,7 +23,6 @@ HOLD = ["SELECT jobs", "SELECT tasks", "SELECT variants"]
 KEEP = [
     "SELECT pg_advisory_xact_lock_shared",
     "INSERT files",
-    "SELECT clock",
     "UPDATE variants",
     "UPDATE tasks",
     "DELETE task_progress",
@@ -96,6 +96,26 @@ async def test_ten_who_begin_to_watch_are_one_reading(db: Database, tmp_path: Pa
         "SELECT variants",
         "SELECT tasks",
         "WITH mine",
+    ]
+
+
+async def test_run_of_this_server_is_read_without_what_was_flushed(db: Database, tmp_path: Path) -> None:
+    owner = await at.add_user(db)
+    shop = at.build(db, tmp_path)
+    job_id = await at.add_job(db, at.Order(owner_id=owner))
+    taken = await claimed(db)
+    with count_statements(db) as counted:
+        assert await read_rows(db, shop.board, job_id) is not None
+        shop.board.open(taken)
+        assert await read_rows(db, shop.board, job_id) is not None
+        shop.board.close(taken)
+        shop.board.open(dataclasses.replace(taken, fence=taken.fence - 1))  # a run that has lost its lease
+        assert await read_rows(db, shop.board, job_id) is not None
+    read = ["SELECT jobs", "SELECT variants", "SELECT tasks"]
+    assert [named(each) for each in counted.statements] == [
+        *(*read, "SELECT task_progress"),
+        *read,
+        *(*read, "SELECT task_progress"),
     ]
 
 

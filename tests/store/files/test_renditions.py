@@ -35,6 +35,7 @@ def test_small_picture_is_never_scaled_up() -> None:
     looks = render(pictures.quadrants())
 
     assert [opened(looks, side).size for side in looks.thumbnails] == [pictures.SIZE] * 2
+    assert looks.thumbnails[256] is looks.thumbnails[512]  # packed once
 
 
 def test_extremely_long_picture_keeps_one_pixel_of_height() -> None:

@@ -1,23 +1,30 @@
 """What the whole server costs over the bare engine: mutation to DRAFT, with watchers that take every preview.
 
 A real server process (embedded PostgreSQL, event loop, decoder) and, in this process, the same engine without it
-make the same picture in turn. Two figures a round: seconds as a person waits for them (from sending the mutation
-until the last watcher has the DRAFT, against from asking the engine until it gives PNG bytes), and seconds of processor
-time (the server with all its children against this process). The second cares less what else the machine does, and so
-does the fastest picture of each: whatever else runs only ever makes one slower.
+make the same picture in turn, and each of the server's is compared with the mean of the bare ones before and after
+it, so that a machine that grows slower or faster favours neither.
+Two figures a round: seconds as a person waits for them (from sending the mutation until the last watcher has the
+DRAFT, against from asking the engine until it gives PNG bytes), and seconds of processor time (the server with all
+its children against this process). The second cares less what else the machine does, and so does the fastest picture
+of each: whatever else runs only ever makes one slower.
 What the server does for a picture hardly depends on how long a step takes: `--sides` makes steps longer.
+Other programs disturb single rounds by several per cent, so ask for many: with the median of what is more goes the
+interval that holds 95 % of the medians of 2,000 resamples of the rounds (percentile bootstrap, Efron 1979).
 "around" = seconds before the engine takes the request and after it has given bytes. "beside" = processor seconds of
 everything but the thread that denoises: the event loop, decoding and packing, PostgreSQL.
 
-    python -m bench.overhead [--rounds 7] [--watchers 10] [--steps 30] [--model mid] [--sides 128,256]
+    python -m bench.overhead [--rounds 40] [--watchers 10] [--steps 30] [--model mid] [--sides 128,256] [--engine process]
 """
 
 import argparse
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import json
+import logging
 import pathlib
+import random
 import statistics
 import tempfile
 import time
@@ -26,6 +33,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psutil
+import structlog
 
 from bench.models import MODELS, saved
 from generators.diffusion.generator import DiffusionGenerator
@@ -111,7 +119,8 @@ class Served:
 
     async def picture(self, wish: Wish) -> Spent:
         """One picture from the mutation to the last watcher's DRAFT."""
-        began, used, threads = time.perf_counter(), self._used(), self._threads()
+        used, threads = self._used(), self._threads()
+        began = time.perf_counter()  # counting takes milliseconds of its own
         asked = {
             "prompt": PROMPT,
             "count": 1,
@@ -152,19 +161,25 @@ class Served:
             return json.load(answer)
 
     def _threads(self) -> dict[int, float]:
-        """Processor seconds of each thread of the server; the one that denoises is the busiest of a picture."""
-        threads = psutil.Process(self._server.pid).threads()
-        return {one.id: one.user_time + one.system_time for one in threads}
+        """Processor seconds of each thread of the server and its children; the one that denoises is the busiest."""
+        found: dict[int, float] = {}
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found |= {one.id: one.user_time + one.system_time for one in process.threads()}
+        return found
 
     def _used(self) -> float:
         """Processor seconds of the server and everything that it started."""
-        process = psutil.Process(self._server.pid)
         total = 0.0
-        for one in (process, *process.children(recursive=True)):
+        for one in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = one.cpu_times()
                 total += times.user + times.system
         return total
+
+    def _processes(self) -> list[psutil.Process]:
+        process = psutil.Process(self._server.pid)
+        return [process, *process.children(recursive=True)]
 
 
 @contextlib.contextmanager
@@ -177,11 +192,12 @@ def model(name: str) -> Iterator[tuple[pathlib.Path, int]]:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: pathlib.Path, scratch: pathlib.Path, watchers: int) -> AsyncIterator[Served]:
+async def served(
+    folder: pathlib.Path, scratch: pathlib.Path, watchers: int, engine: str = "thread"
+) -> AsyncIterator[Served]:
     """A server over that checkpoint, and open sockets."""
-    server = RunningServer(
-        scratch, {"LOCAL_CHECKPOINTS": str(folder), "BUILTIN_CHECKPOINTS": "0", "STARTER_CHECKPOINT": "0"}
-    )
+    only = {"LOCAL_CHECKPOINTS": str(folder), "BUILTIN_CHECKPOINTS": "0", "STARTER_CHECKPOINT": "0"}
+    server = RunningServer(scratch, {**only, "ENGINE": engine})
     await asyncio.to_thread(server.start)
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -208,38 +224,53 @@ async def measure(arguments: argparse.Namespace) -> None:
         generator = DiffusionGenerator(chosen, _no_file)
         await generator.start()
         heading(arguments)
-        async with served(folder, pathlib.Path(scratch) / "server", arguments.watchers) as server:
+        there = pathlib.Path(scratch) / "server"
+        async with served(folder, there, arguments.watchers, arguments.engine) as server:
             for chosen_side in arguments.sides or [side]:
-                pairs: list[tuple[Spent, Spent]] = []
-                for seed in range(arguments.rounds + 1):  # the first pays for loading
+                alone, whole = [], []
+                for seed in range(arguments.rounds + 1):
                     wish = Wish(side=chosen_side, steps=arguments.steps, seed=seed)
-                    pairs.append((await bare(generator, wish), await server.picture(wish)))
-                row(f"{chosen_side} px", pairs[1:], arguments.steps)
+                    alone.append(await bare(generator, wish))
+                    whole.append(await server.picture(wish))
+                after = Wish(side=chosen_side, steps=arguments.steps, seed=0)
+                alone.append(await bare(generator, after))
+                row(f"{chosen_side} px", alone[1:], whole[1:], arguments.steps)  # the first pays for loading
         await generator.close()
 
 
 def heading(arguments: argparse.Namespace) -> None:
     """Say what is measured."""
     words = f"{arguments.model}, {arguments.steps} steps, {arguments.watchers} watchers, {arguments.rounds} rounds"
-    print(f"{words}; medians, seconds; (least..most of a round; the fastest pictures of both)")
+    words += f", ENGINE={arguments.engine}"
+    print(f"{words}; medians, seconds; (95 % of resampled medians; the fastest pictures of both)")
     print("| | a step | bare | server | more | processor, bare | server | more | around | beside |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 
 
-def row(name: str, pairs: list[tuple[Spent, Spent]], steps: int) -> None:
-    """Medians over the rounds, the spread of what is more, and the fastest picture of each against the other's."""
-    step = statistics.median(one.wall for one, _ in pairs) / steps
-    cells = [name, f"{step:.3f}"]
+def row(name: str, alone: list[Spent], whole: list[Spent], steps: int) -> None:
+    """Medians over the rounds, how sure what is more is, and the fastest picture of each against the other's."""
+    cells = [name, f"{statistics.median(one.wall for one in alone) / steps:.3f}"]
     for kind in ("wall", "processor"):
-        alone = [getattr(one, kind) for one, _ in pairs]
-        whole = [getattr(other, kind) for _, other in pairs]
-        more = sorted((w / a - 1) * 100 for a, w in zip(alone, whole, strict=True))
-        cells += [f"{statistics.median(alone):.2f}", f"{statistics.median(whole):.2f}"]
-        least = (min(whole) / min(alone) - 1) * 100
-        cells.append(f"{statistics.median(more):+.1f} % ({more[0]:+.1f}..{more[-1]:+.1f}; {least:+.1f})")
-    cells.append(f"{statistics.median(other.wall - other.engine for _, other in pairs):.2f}")
-    cells.append(f"{statistics.median(other.beside for _, other in pairs):.2f}")
+        bares = [getattr(one, kind) for one in alone]
+        wholes = [getattr(one, kind) for one in whole]
+        more = [
+            (served / statistics.mean(around) - 1) * 100
+            for served, around in zip(wholes, itertools.pairwise(bares), strict=True)
+        ]
+        cells += [f"{statistics.median(bares):.2f}", f"{statistics.median(wholes):.2f}"]
+        least = (min(wholes) / min(bares) - 1) * 100
+        low, high = interval(more)
+        cells.append(f"{statistics.median(more):+.1f} % ({low:+.1f}..{high:+.1f}; {least:+.1f})")
+    cells.append(f"{statistics.median(one.wall - one.engine for one in whole):.2f}")
+    cells.append(f"{statistics.median(one.beside for one in whole):.2f}")
     print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Between which values 95 % of the medians of 2,000 resamples lie; the draws are the same in every run."""
+    draw = random.Random(0)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2_000))
+    return medians[49], medians[1_949]
 
 
 async def _no_file(file: FileRef) -> bytes:
@@ -251,15 +282,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--watchers", type=int, default=10)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--model", default="mid", choices=sorted(MODELS))
+    parser.add_argument("--engine", default="thread", choices=["thread", "process"])
     parser.add_argument(
         "--sides",
         type=lambda text: [int(side) for side in text.split(",")],
         help="pixels; default: the model's",
     )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asyncio.run(measure(parser.parse_args()))
 
 

@@ -168,9 +168,10 @@ class Board:
             count = self._counts.get(job_id) if job_id is not None else None
             return (count.revision, count.tick) if count is not None else (0, 0)
 
-    def standing(self, task_id: uuid.UUID) -> Standing | None:
-        """Where a task stands, None when it does not run here."""
-        return self._standings.get(task_id)
+    def standing(self, task_id: uuid.UUID, fence: int) -> Standing | None:
+        """Where a task stands, None when it does not run here with that fence: a run that lost its lease tells nothing."""
+        standing = self._standings.get(task_id)
+        return standing if standing is not None and standing.claim.fence == fence else None
 
     def standings(self) -> list[Standing]:
         """All tasks that run here."""

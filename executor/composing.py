@@ -117,8 +117,8 @@ class Composer:
     def _point(self, task: Task, rows: Rows) -> _Point | None:
         if task.state is not JobStatus.RUNNING:
             return None
-        standing = self._board.standing(task.id)
-        if standing is not None and standing.claim.fence == task.fence:
+        standing = self._board.standing(task.id, task.fence)
+        if standing is not None:
             return self._here(standing, task)
         row = rows.progress.get(task.id)
         if row is None:
@@ -193,7 +193,7 @@ class Composer:
         return left + typical * -(-(ahead + len(waiting)) // self._capacity)
 
     def _seconds_left(self, task: Task) -> float | None:
-        standing = self._board.standing(task.id)
+        standing = self._board.standing(task.id, task.fence)
         typical = self._typical(task)
         if standing is None:
             return typical

@@ -94,7 +94,7 @@ class Rows:
         return [
             task
             for task in self.tasks
-            if task.state is JobStatus.RUNNING and (board.standing(task.id) is None)
+            if task.state is JobStatus.RUNNING and board.standing(task.id, task.fence) is None
         ]
 
 
@@ -117,7 +117,9 @@ async def read_many(db: Database, board: Board, job_ids: Sequence[uuid.UUID]) ->
             select(Variant).where(Variant.job_id.in_(job_ids)).order_by(Variant.version_number, Variant.id)
         )
         tasks = (await session.scalars(select(Task).where(Task.job_id.in_(job_ids)).order_by(Task.id))).all()
-        progress = await _progress(session, [task for task in tasks if not _here(board, task)])
+        progress = await _progress(
+            session, [task for task in tasks if board.standing(task.id, task.fence) is None]
+        )
         variants_of, tasks_of = _by_job(variants.all()), _by_job(tasks)
         return {
             job.id: Rows(
@@ -140,11 +142,6 @@ def _by_job(rows: Iterable[_OfJob]) -> dict[uuid.UUID | None, list[_OfJob]]:
 
 def _waits(job: Job, tasks: Sequence[Task]) -> bool:
     return not job.status.final and not any(task.state is JobStatus.RUNNING for task in tasks)
-
-
-def _here(board: Board, task: Task) -> bool:
-    standing = board.standing(task.id)
-    return standing is not None and standing.claim.fence == task.fence
 
 
 async def _progress(session: AsyncSession, tasks: Sequence[Task]) -> dict[uuid.UUID, TaskProgress]:

@@ -86,7 +86,7 @@ class Adapter(ASGIWebSocketAdapter):
         if self.ws.application_state != WebSocketState.CONNECTED:
             raise WebSocketDisconnected
         try:
-            await self.ws.send({"type": "websocket.send", "text": encode_text(message)})
+            await self.ws.send_text(encode_text(message))
         except (WebSocketDisconnect, OSError, RuntimeError) as gone:
             raise WebSocketDisconnected from gone
 

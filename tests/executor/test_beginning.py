@@ -113,7 +113,7 @@ async def test_what_is_told_early_is_shown_once_the_rows_say_so(
     async def noted(session: AsyncSession, claim: Claim) -> Held:
         async with asyncio.timeout(PATIENCE):
             await diary.told.wait()
-        standing = shop.board.standing(claim.task_id)
+        standing = shop.board.standing(claim.task_id, claim.fence)
         early.append(standing.step if standing is not None else None)
         return await begin(session, claim)
 

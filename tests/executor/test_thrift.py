@@ -110,7 +110,9 @@ async def test_run_of_this_server_is_read_without_what_was_flushed(db: Database,
         assert await read_rows(db, shop.board, job_id) is not None
         shop.board.close(taken)
         shop.board.open(dataclasses.replace(taken, fence=taken.fence - 1))  # a run that has lost its lease
-        assert await read_rows(db, shop.board, job_id) is not None
+        rows = await read_rows(db, shop.board, job_id)
+    assert rows is not None
+    assert [task.id for task in rows.elsewhere(shop.board)] == [taken.task_id]
     read = ["SELECT jobs", "SELECT variants", "SELECT tasks"]
     assert [named(each) for each in counted.statements] == [
         *(*read, "SELECT task_progress"),
